@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What tinyvmm and its own payloads agree on. Included by both sides; self-contained.
+ *
+ * A payload is an ELF64 with a note (name "tinyvmm", type TINYVMM_NOTE_TYPE) whose descriptor is
+ * struct tinyvmm_note. It is entered at e_entry in 64-bit mode, interrupts off, on an identity map of
+ * the first 4 GiB in 2 MiB pages (supervisor and user may both use it), with
+ *
+ *	rdi  guest-physical address of the device tree
+ *	rsi  number of this vCPU, from 0
+ *	rsp  top of a small stack (of the boot vCPU; others bring their own: it is 0 for them)
+ *
+ * and everything else as boot.h's struct boot_entry says.
+ */
+#ifndef GUEST_ABI_H
+#define GUEST_ABI_H
+
+#define TINYVMM_NOTE_NAME    "tinyvmm"
+#define TINYVMM_NOTE_TYPE    1
+#define TINYVMM_NOTE_VERSION 1
+
+/* The payload wants in-kernel interrupt controllers; without, none is made (it is faster). */
+#define TINYVMM_NOTE_IRQCHIP 1
+/* Every vCPU starts at the entry; without, only the boot vCPU does. */
+#define TINYVMM_NOTE_ALL_CPUS 2
+#define TINYVMM_NOTE_KNOWN_FLAGS (TINYVMM_NOTE_IRQCHIP | TINYVMM_NOTE_ALL_CPUS)
+
+/* Ports that payloads use; the machine's map (vmm/x86/memmap.h) has the same values. */
+#define TINYVMM_PORT_SERIAL	0x3f8
+#define TINYVMM_PORT_DEBUGCON	0xe9
+#define TINYVMM_PORT_DEBUG_EXIT 0xf4
+
+/* tinyvmm's exit status after a write of `value` to the debug-exit port, as QEMU's isa-debug-exit. */
+#define TINYVMM_DEBUG_EXIT_STATUS(value) ((((value) << 1) | 1) & 0xff)
+
+#ifndef __ASSEMBLER__
+struct tinyvmm_note {
+	unsigned int version; /* TINYVMM_NOTE_VERSION */
+	unsigned int flags;   /* TINYVMM_NOTE_* */
+};
+#endif
+
+#endif

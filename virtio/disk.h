@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host side of virtio-blk: a raw image or block device, opened, locked and measured.
+ *
+ * A disk outlives machine resets; the device in blk.c comes and goes around it.
+ */
+#ifndef VIRTIO_DISK_H
+#define VIRTIO_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/err.h"
+
+enum disk_cache {
+	DISK_CACHE_WRITEBACK, /* through the host's page cache; flush is fdatasync(2) */
+	DISK_CACHE_NONE,      /* O_DIRECT */
+};
+
+#define DISK_SECTOR_BYTES 512u
+#define DISK_ID_MAX	  20 /* virtio 1.2, 5.2.6: bytes of the serial id, NUL only if shorter */
+
+/* One --disk FILE[,ro][,cache=none|writeback][,id=NAME]. */
+struct disk_options {
+	char *path; /* owned */
+	bool read_only;
+	enum disk_cache cache;
+	char id[DISK_ID_MAX + 1];
+};
+
+/* 0 or -EINVAL / -ENOMEM with a message that begins with "--disk". */
+int disk_parse_options(const char *value, struct disk_options *options, struct err *err);
+void disk_free_options(struct disk_options *options);
+
+struct disk {
+	int fd;
+	bool read_only;
+	bool direct;		   /* O_DIRECT: buffers and lengths must be multiples of `align_bytes` */
+	bool is_block_device;
+	uint64_t size_bytes;	   /* a multiple of 512 */
+	uint32_t logical_bytes;	   /* logical block size reported to the guest (512 or 4096) */
+	uint32_t align_bytes;	   /* memory and offset alignment that O_DIRECT needs */
+	bool can_discard;
+	bool can_write_zeroes;
+	char id[DISK_ID_MAX + 1];
+};
+
+/*
+ * Opens and locks: a writer excludes everybody, readers exclude writers (advisory, open file
+ * description lock, so it ends with the process). 0 or -errno with a message that names --disk, the
+ * file and the remedy: missing, no permission, locked by another tinyvmm, not a multiple of 512
+ * bytes, not a file or block device, O_DIRECT not supported there.
+ */
+int disk_open(struct disk *disk, const struct disk_options *options, struct err *err);
+void disk_close(struct disk *disk);
+
+#endif

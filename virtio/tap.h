@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host side of virtio-net: a TAP interface with a virtio-net header on every packet.
+ *
+ * A TAP outlives machine resets. One that tinyvmm created goes away with the descriptor (it is not
+ * persistent), so nothing is left behind however the process ends.
+ */
+#ifndef VIRTIO_TAP_H
+#define VIRTIO_TAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <net/if.h>
+
+#include "core/err.h"
+
+#define TAP_MAC_BYTES 6
+
+/* One --net tap[=IFNAME][,mac=MAC]. */
+struct tap_options {
+	char ifname[IFNAMSIZ]; /* "" : the kernel chooses tapN */
+	bool mac_given;
+	uint8_t mac[TAP_MAC_BYTES];
+};
+
+/* 0 or -EINVAL with a message that begins with "--net". */
+int tap_parse_options(const char *value, struct tap_options *options, struct err *err);
+
+struct tap {
+	int fd; /* non-blocking */
+	char ifname[IFNAMSIZ];
+	bool created;
+	uint8_t mac[TAP_MAC_BYTES]; /* the guest's: as given, else locally administered and random */
+	uint32_t offloads;	    /* TUN_F_* that the host side agreed to, at most */
+};
+
+/*
+ * Attaches to the named TAP or creates it. 0 or -errno with a message that names --net, the
+ * interface and the remedy: no /dev/net/tun (load tun), no permission (CAP_NET_ADMIN, or a TAP made
+ * beforehand for this user), busy, not a TAP.
+ */
+int tap_open(struct tap *tap, const struct tap_options *options, struct err *err);
+void tap_close(struct tap *tap);
+
+/* Tells the kernel which offloads the guest accepted (TUN_F_*). 0 or -errno. */
+int tap_set_offloads(const struct tap *tap, uint32_t offloads);
+
+/* Is the interface up and running? For the guest's link status. */
+bool tap_link_is_up(const struct tap *tap);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every virtio device has in common, whatever the transport: the status and feature state
+ * machine (virtio 1.2, sections 2.1 to 2.4 and 3.1) and the configuration space.
+ *
+ * A device (blk, net, rng) embeds a `struct vdev` as its first member, fills in its ops and
+ * features, and calls vdev_init(). A transport (mmio) drives it through the vdev_* functions.
+ * Both sides hold `lock`: the transport takes it around every register access and doorbell, a
+ * device takes it in its back end's callbacks, so a device's ops always run with the lock held.
+ */
+#ifndef VIRTIO_VDEV_H
+#define VIRTIO_VDEV_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/evloop.h"
+#include "core/gmem.h"
+#include "core/log.h"
+#include "virtio/virtq.h"
+
+/* Device status (2.1). */
+#define VIRTIO_STATUS_ACKNOWLEDGE 1
+#define VIRTIO_STATUS_DRIVER	  2
+#define VIRTIO_STATUS_DRIVER_OK	  4
+#define VIRTIO_STATUS_FEATURES_OK 8
+#define VIRTIO_STATUS_NEEDS_RESET 64
+#define VIRTIO_STATUS_FAILED	  128
+
+/* Features that are not a device's own (6). */
+#define VIRTIO_F_INDIRECT_DESC 28
+#define VIRTIO_F_EVENT_IDX     29
+#define VIRTIO_F_VERSION_1     32
+
+/* Reasons to interrupt, as the transports present them (4.2.2 InterruptStatus). */
+#define VIRTIO_ISR_QUEUE  1
+#define VIRTIO_ISR_CONFIG 2
+
+#define VDEV_MAX_QUEUES 4
+
+struct vdev;
+
+struct vdev_ops {
+	const char *name;	 /* "virtio-blk" */
+	uint32_t device_id;	 /* section 5 */
+	/* The driver is ready: features are final, queues are set up (3.1.1 step 8). 0 or -errno. */
+	int (*activate)(struct vdev *vdev);
+	/*
+	 * Stops all work: on return no request of the old life touches guest RAM any more. Called only
+	 * after activate.
+	 */
+	void (*deactivate)(struct vdev *vdev);
+	/* The driver rang queue `queue`; only between activate and deactivate. */
+	void (*notify)(struct vdev *vdev, unsigned int queue);
+	/* The driver wrote to the configuration space, which holds the new bytes; may be NULL. */
+	void (*config_written)(struct vdev *vdev, uint32_t offset, uint32_t len);
+	/* Frees the device; deactivated before, the event loop has stopped. */
+	void (*destroy)(struct vdev *vdev);
+};
+
+/* How a device's interrupt reaches the driver; set by the transport. */
+struct vdev_transport {
+	void (*interrupt)(void *ctx, uint32_t isr_bits); /* called with the device's lock held */
+	void *ctx;
+};
+
+struct vdev {
+	const struct vdev_ops *ops;
+	pthread_mutex_t lock;
+	struct gmem *mem;
+	struct evloop *loop;
+	const struct log *log;
+	struct log_limit log_limit;
+	const char *id; /* which one of its kind, for messages; borrowed */
+
+	uint64_t features_offered; /* bit masks; VERSION_1, EVENT_IDX, INDIRECT are added by init */
+	uint64_t features_driver;  /* what the driver accepted */
+	uint8_t status;
+	bool active; /* between activate and deactivate */
+
+	uint8_t *config; /* the device-specific configuration space (little-endian); the device's memory */
+	uint32_t config_size;
+	uint32_t config_writable_from, config_writable_to; /* offsets the driver may write; [from, to) */
+	uint32_t config_generation; /* (2.5.1) */
+
+	unsigned int nr_queues;
+	struct virtq queue[VDEV_MAX_QUEUES];
+
+	struct vdev_transport transport;
+};
+
+/*
+ * `ops`, `features_offered`, `config`, `config_size`, `nr_queues` and `id` are set before.
+ * 0 or -errno; vdev_destroy() ends it.
+ */
+int vdev_init(struct vdev *vdev, struct gmem *mem, struct evloop *loop, const struct log *log);
+void vdev_destroy(struct vdev *vdev); /* deactivates, then ops->destroy; NULL is fine */
+
+/* For the device's mutex and fields, to be called by its destroy() before it frees itself. */
+void vdev_fini(struct vdev *vdev);
+
+static inline bool vdev_has_feature(const struct vdev *vdev, unsigned int bit)
+{
+	return (vdev->features_driver >> bit) & 1;
+}
+
+/* --- called by transports, with the lock held --- */
+
+/* The driver writes the status register (2.1); 0 resets the device (2.4). */
+void vdev_write_status(struct vdev *vdev, uint8_t status);
+
+/* 32 bits of the driver's features, word 0 or 1; ignored once FEATURES_OK is set. */
+void vdev_write_features(struct vdev *vdev, unsigned int word, uint32_t bits);
+
+/* Reads past the end give zeroes; writes outside the writable range are dropped. */
+void vdev_config_read(struct vdev *vdev, uint32_t offset, void *to, uint32_t len);
+void vdev_config_write(struct vdev *vdev, uint32_t offset, const void *from, uint32_t len);
+
+/* A doorbell for `queue`; ignored unless the device is active and the queue enabled. */
+void vdev_notify(struct vdev *vdev, unsigned int queue);
+
+/* --- called by devices, with the lock held --- */
+
+/* Interrupts the driver for used buffers, if it wants that. */
+void vdev_queue_interrupt(struct vdev *vdev, struct virtq *vq);
+
+/* Bumps the generation and interrupts the driver: the configuration space has changed (2.5). */
+void vdev_config_changed(struct vdev *vdev);
+
+/*
+ * The driver broke the rules in a way that the device cannot go on from (2.1.2): sets
+ * DEVICE_NEEDS_RESET, interrupts, and logs `what` at a limited rate. The device serves nothing until
+ * it is reset. `what` says what the driver did.
+ */
+void vdev_guest_fault(struct vdev *vdev, const char *what);
+
+/*
+ * virtq_pop() that turns a broken queue into vdev_guest_fault(): 1 a chain, 0 nothing to do (or broken).
+ */
+int vdev_pop(struct vdev *vdev, struct virtq *vq, struct vchain *chain);
+
+#endif
