@@ -23,7 +23,9 @@ int parse_cpu_list(const char *text, unsigned int *cpus, unsigned int max, unsig
 
 /*
  * Walks "FILE,ro,cache=none": each call cuts the next comma-separated part from *cursor (which it
- * writes into) and splits it at the first '='. *value is NULL where there is none. False at the end.
+ * writes into) and splits it at the first '='. *value is NULL where there is none. False at the
+ * end. An empty part ("a,,b", "a,", "") is handed over like any other, for the caller to refuse; a
+ * caller that wants a part whole puts the '=' back at (*value)[-1].
  */
 bool parse_suboption(char **cursor, char **key, char **value);
 
