@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* What tinyvmm says about itself: a line a write(2), so that lines of two threads never mix. */
+#include "core/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A longer line is cut; an err_set() message fits whole. */
+#define LOG_LINE_MAX 1024
+
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+/* Formats "tinyvmm: <text>[ (N more lines suppressed)]\n" and writes it in one go. */
+static void print_line(const struct log *log, uint32_t dropped, const char *fmt, va_list args)
+{
+	static const char start[] = "tinyvmm: ";
+	char line[LOG_LINE_MAX];
+	char tail[64] = "";
+	size_t len, room;
+	ssize_t written;
+	int n;
+
+	if (dropped != 0)
+		snprintf(tail, sizeof(tail), " (%u earlier lines suppressed)", dropped);
+	memcpy(line, start, sizeof(start));
+	len = sizeof(start) - 1;
+	room = sizeof(line) - len - strlen(tail) - 1; /* the newline takes the place of the NUL */
+	n = vsnprintf(line + len, room, fmt, args);
+	if (n < 0)
+		return;
+	len += (size_t)n < room ? (size_t)n : room - 1;
+	len += (size_t)snprintf(line + len, sizeof(line) - len, "%s\n", tail);
+	/* Nobody is left to tell when stderr itself fails. */
+	do
+		written = write(log->fd, line, len);
+	while (written < 0 && errno == EINTR);
+}
+
+void log_print(const struct log *log, enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if (level > log->level)
+		return;
+	va_start(args, fmt);
+	print_line(log, 0, fmt, args);
+	va_end(args);
+}
+
+int log_parse_level(const char *name, enum log_level *level)
+{
+	for (unsigned int i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+void log_limited(const struct log *log, struct log_limit *limit, enum log_level level,
+		 const char *fmt, ...)
+{
+	struct timespec now;
+	uint64_t second;
+	uint32_t dropped;
+	va_list args;
+
+	if (level > log->level)
+		return;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	second = atomic_load(&limit->second);
+	/* Whoever moves the second on opens the new budget; the others see it or drop a line. */
+	if (second != (uint64_t)now.tv_sec &&
+	    atomic_compare_exchange_strong(&limit->second, &second, (uint64_t)now.tv_sec))
+		atomic_store(&limit->used, 0);
+	if (atomic_fetch_add(&limit->used, 1) >= LOG_LIMIT_BURST) {
+		atomic_fetch_add(&limit->dropped, 1);
+		return;
+	}
+	dropped = atomic_exchange(&limit->dropped, 0);
+	va_start(args, fmt);
+	print_line(log, dropped, fmt, args);
+	va_end(args);
+}
