@@ -45,13 +45,13 @@ struct config_mem {
 
 struct config_pin {
 	bool enabled;
-	unsigned int nr;     /* 0: choose */
-	unsigned int *cpus;  /* the list as given */
+	unsigned int nr;    /* 0: choose */
+	unsigned int *cpus; /* the list as given */
 };
 
 /* One +NAME or -NAME of --cpuid. */
 struct config_cpuid {
-	const char *name;
+	char *name; /* owned; no NAME is checked here, x86/cpu.c knows them */
 	bool force; /* + */
 };
 
@@ -92,11 +92,12 @@ void config_free(struct config *config);
 void config_print_help(FILE *to);
 
 /*
- * Calls `visit` with the long name of every option, its letter or 0, its argument's name or NULL,
- * and its help text; for the test that the man page has them all.
+ * Calls `visit` with the long name of every option, its letter or 0, its argument as --help shows
+ * it ("FILE"; "[=LIST]" if it may be left out; NULL if there is none) and its help text; for --help
+ * and for the test that the man page has them all.
  */
-void config_for_each_option(void (*visit)(void *ctx, const char *name, char letter,
-					  const char *arg, const char *help),
+void config_for_each_option(void (*visit)(void *ctx, const char *name, char letter, const char *arg,
+					  const char *help),
 			    void *ctx);
 
 #endif
