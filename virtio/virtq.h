@@ -14,7 +14,7 @@
  *
  * A chain is read and written as two byte streams, first everything the driver wrote for the
  * device, then room for the answer. A device may not assume how either is cut into descriptors
- * (2.7.4: framing is the driver's choice).
+ * (2.7.4.1: framing is the driver's choice).
  *
  * Not thread-safe: a queue belongs to its device's lock.
  */
@@ -30,11 +30,11 @@
 #define VIRTQ_MAX_SIZE 256 /* what our devices offer; a power of two (2.7) */
 
 /* Descriptor and ring flags (2.7.5, 2.7.6, 2.7.8). */
-#define VIRTQ_DESC_F_NEXT	 1
-#define VIRTQ_DESC_F_WRITE	 2
-#define VIRTQ_DESC_F_INDIRECT	 4
+#define VIRTQ_DESC_F_NEXT	   1
+#define VIRTQ_DESC_F_WRITE	   2
+#define VIRTQ_DESC_F_INDIRECT	   4
 #define VIRTQ_AVAIL_F_NO_INTERRUPT 1
-#define VIRTQ_USED_F_NO_NOTIFY	 1
+#define VIRTQ_USED_F_NO_NOTIFY	   1
 
 struct virtq {
 	/* Set by the transport before virtq_enable(). */
@@ -47,11 +47,11 @@ struct virtq {
 	struct gmem *mem;
 	bool enabled;
 	bool broken;
-	bool event_idx;		/* VIRTIO_F_EVENT_IDX negotiated (2.7.7.2, 2.7.10) */
-	uint16_t next_avail;	/* index of the next entry to take from the available ring */
-	uint16_t next_used;	/* index of the next entry to fill in the used ring */
-	uint16_t signalled_used; /* next_used when the driver was last interrupted */
-	bool signalled_valid;
+	bool event_idx;		 /* VIRTIO_F_EVENT_IDX negotiated (2.7.7.2, 2.7.10) */
+	uint16_t next_avail;	 /* index of the next entry to take from the available ring */
+	uint16_t next_used;	 /* index of the next entry to fill in the used ring */
+	uint16_t signalled_used; /* next_used when virtq_want_interrupt() last looked */
+	bool signalled_valid;	 /* fewer than 2^16 entries were published since then */
 };
 
 struct virtq_segment {
@@ -59,17 +59,21 @@ struct virtq_segment {
 	uint32_t len;
 };
 
+/* How far a stream has been read or written. */
+struct vchain_pos {
+	uint16_t segment;
+	uint32_t offset;
+};
+
 /* One descriptor chain, taken from the queue. The caller provides the memory. */
 struct vchain {
 	struct virtq *vq;
 	uint16_t head;
-	uint16_t nr_readable; /* segment[0 .. nr_readable) is the driver's data */
-	uint16_t nr_segments; /* segment[nr_readable .. nr_segments) is room for the device's */
+	uint16_t nr_readable;	 /* segment[0 .. nr_readable) is the driver's data */
+	uint16_t nr_segments;	 /* segment[nr_readable .. nr_segments) is room for the device's */
 	uint64_t readable_bytes; /* in all, at the pop */
 	uint64_t writable_bytes;
-	/* Where the streams stand: segment and offset in it. */
-	uint16_t read_segment, write_segment;
-	uint32_t read_offset, write_offset;
+	struct vchain_pos read_pos, write_pos;
 	uint64_t written; /* bytes so far, for virtq_push() */
 	struct virtq_segment segment[VIRTQ_MAX_SIZE];
 };
@@ -84,20 +88,29 @@ int virtq_enable(struct virtq *vq, struct gmem *mem, bool event_idx);
 void virtq_disable(struct virtq *vq);
 
 /*
- * Takes the next chain: 1 if there was one, 0 if the ring is empty, -EPROTO if the driver broke
- * the rules (the queue is broken from then on), whose reason is in *why for the log (a static
- * string). Writable before readable descriptors (2.7.4.2), a loop, a head or next index past
- * the queue, an indirect table inside an indirect table (2.7.5.3.1), a zero-length or odd-sized
- * indirect table, a buffer outside RAM or more than 2^32 bytes in all (2.7.4.1) are such faults.
+ * Takes the next chain: 1 if there was one, 0 if the ring is empty or the queue is not live,
+ * -EPROTO if the driver broke the rules (the queue is broken from then on), whose reason is in *why
+ * for the log (a static string). Such faults are: writable before readable descriptors (2.7.4.2), a
+ * loop, a head or next index past the table, an available index that moved by more than the queue's
+ * size, an indirect table inside an indirect table or followed by a next descriptor (2.7.5.3.1), a
+ * zero-length or odd-sized indirect table, a table or buffer outside RAM, and more than 2^32 bytes
+ * in all (2.7.5.2).
+ *
+ * A buffer must lie in one region of RAM: regions are never adjacent (the 32-bit hole is between
+ * them), so none could span two. A buffer of no bytes is not forbidden; it adds nothing to its
+ * stream and its address does not matter.
  */
 int virtq_pop(struct virtq *vq, struct vchain *chain, const char **why);
 
-/* Undoes the last virtq_pop(): the chain will be returned by the next one. */
+/*
+ * Undoes the last virtq_pop(): the chain will be returned by the next one. Several pops are undone
+ * last to first.
+ */
 void virtq_unpop(struct virtq *vq);
 
 /*
- * Gives the chain back with `chain->written` bytes written, and publishes it. 0 or -EFAULT.
- * Marks the queue broken on failure.
+ * Gives the chain back with `chain->written` bytes written, and publishes it. 0, or -EFAULT if the
+ * queue is broken or no longer live: nothing is written to guest RAM then.
  */
 int virtq_push(struct virtq *vq, const struct vchain *chain);
 
@@ -108,18 +121,16 @@ int virtq_push(struct virtq *vq, const struct vchain *chain);
 int virtq_fill(struct virtq *vq, uint16_t head, uint32_t written, uint16_t ahead);
 int virtq_publish(struct virtq *vq, uint16_t count);
 
-/*
- * After pushing: must the driver be interrupted (2.7.7, 2.7.10)? Call once a batch.
- */
+/* After pushing: must the driver be interrupted (2.7.7.2)? Call once a batch. */
 bool virtq_want_interrupt(struct virtq *vq);
 
 /*
- * Asks the driver to notify of new buffers, or not to bother (2.7.9, 2.7.10). After enabling the
+ * Asks the driver to notify of new buffers, or not to bother (2.7.10.2). After enabling the
  * caller must look at the ring once more: returns true if something is there already.
  */
 bool virtq_want_notify(struct virtq *vq, bool wanted);
 
-/* Is there at least one chain to pop? False on a broken queue. */
+/* Has virtq_pop() anything to say, a chain or a fault? False on a broken queue. */
 bool virtq_has_work(const struct virtq *vq);
 
 /* Copies up to `len` bytes from the readable stream, advancing it; returns the bytes copied. */
@@ -132,11 +143,11 @@ size_t vchain_readable(const struct vchain *chain); /* bytes left */
 size_t vchain_writable(const struct vchain *chain);
 
 /*
- * For data that goes straight between guest RAM and a system call: describes the next `len` bytes of
- * the readable (or writable) stream as host addresses and advances the stream past them. `max`
+ * For data that goes straight between guest RAM and a system call: describes the next `len` bytes
+ * of the readable (or writable) stream as host addresses and advances the stream past them. `max`
  * is the room in `iov`. Returns the number of entries, or -EMSGSIZE if the stream holds less than
- * `len`, -E2BIG if `max` is too small; the stream has not moved then. Bytes described as writable count
- * as written; a device that wrote fewer sets `chain->written`.
+ * `len`, -E2BIG if `max` is too small; the stream has not moved then. Bytes described as writable
+ * count as written; a device that wrote fewer sets `chain->written`.
  */
 int vchain_iov_readable(struct vchain *chain, size_t len, struct iovec *iov, int max);
 int vchain_iov_writable(struct vchain *chain, size_t len, struct iovec *iov, int max);
