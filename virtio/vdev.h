@@ -42,13 +42,16 @@
 struct vdev;
 
 struct vdev_ops {
-	const char *name;	 /* "virtio-blk" */
-	uint32_t device_id;	 /* section 5 */
-	/* The driver is ready: features are final, queues are set up (3.1.1 step 8). 0 or -errno. */
+	const char *name;   /* "virtio-blk" */
+	uint32_t device_id; /* section 5 */
+	/*
+	 * The driver is ready: features are final, queues are set up (3.1.1 step 8). 0 or -errno,
+	 * which the driver sees as DEVICE_NEEDS_RESET; deactivate is not called then.
+	 */
 	int (*activate)(struct vdev *vdev);
 	/*
-	 * Stops all work: on return no request of the old life touches guest RAM any more. Called only
-	 * after activate.
+	 * Stops all work: on return no request of the old life touches guest RAM any more. Called
+	 * only after an activate that succeeded.
 	 */
 	void (*deactivate)(struct vdev *vdev);
 	/* The driver rang queue `queue`; only between activate and deactivate. */
@@ -79,10 +82,12 @@ struct vdev {
 	uint8_t status;
 	bool active; /* between activate and deactivate */
 
-	uint8_t *config; /* the device-specific configuration space (little-endian); the device's memory */
+	/* The device-specific configuration space, little-endian (2.5); the device's memory. */
+	uint8_t *config;
 	uint32_t config_size;
-	uint32_t config_writable_from, config_writable_to; /* offsets the driver may write; [from, to) */
-	uint32_t config_generation; /* (2.5.1) */
+	/* The offsets that the driver may write: [from, to). */
+	uint32_t config_writable_from, config_writable_to;
+	uint32_t config_generation; /* changes with the configuration (2.5, 4.2.2.1) */
 
 	unsigned int nr_queues;
 	struct virtq queue[VDEV_MAX_QUEUES];
@@ -113,9 +118,21 @@ void vdev_write_status(struct vdev *vdev, uint8_t status);
 /* 32 bits of the driver's features, word 0 or 1; ignored once FEATURES_OK is set. */
 void vdev_write_features(struct vdev *vdev, unsigned int word, uint32_t bits);
 
-/* Reads past the end give zeroes; writes outside the writable range are dropped. */
+/*
+ * Reads past the end give zeroes. Writes that are not wholly in the writable range, or come before
+ * FEATURES_OK (3.1.1 step 4), are dropped.
+ */
 void vdev_config_read(struct vdev *vdev, uint32_t offset, void *to, uint32_t len);
 void vdev_config_write(struct vdev *vdev, uint32_t offset, const void *from, uint32_t len);
+
+/*
+ * The driver hands over the queue whose size and addresses the transport has filled in, or takes it
+ * back. Both belong between FEATURES_OK and DRIVER_OK (3.1.1 step 7, 3.3.1): a queue that cannot be
+ * enabled, or that changes hands while the device is live, is a guest fault, the latter after all
+ * work has stopped. `queue` is below nr_queues.
+ */
+void vdev_enable_queue(struct vdev *vdev, unsigned int queue);
+void vdev_disable_queue(struct vdev *vdev, unsigned int queue);
 
 /* A doorbell for `queue`; ignored unless the device is active and the queue enabled. */
 void vdev_notify(struct vdev *vdev, unsigned int queue);
@@ -130,14 +147,12 @@ void vdev_config_changed(struct vdev *vdev);
 
 /*
  * The driver broke the rules in a way that the device cannot go on from (2.1.2): sets
- * DEVICE_NEEDS_RESET, interrupts, and logs `what` at a limited rate. The device serves nothing until
- * it is reset. `what` says what the driver did.
+ * DEVICE_NEEDS_RESET, interrupts, and logs `what` at a limited rate. The device serves nothing
+ * until it is reset. `what` says what the driver did.
  */
 void vdev_guest_fault(struct vdev *vdev, const char *what);
 
-/*
- * virtq_pop() that turns a broken queue into vdev_guest_fault(): 1 a chain, 0 nothing to do (or broken).
- */
+/* virtq_pop() that turns a broken queue into vdev_guest_fault(): 1 a chain, 0 none (or broken). */
 int vdev_pop(struct vdev *vdev, struct virtq *vq, struct vchain *chain);
 
 #endif
