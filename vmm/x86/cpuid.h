@@ -35,15 +35,22 @@ const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t l
 /* Adds an entry, or replaces the one that answers to the same question. 0 or -ENOSPC. */
 int cpuid_add(struct cpuid_table *table, const struct cpuid_entry *entry);
 
+/* Sees to it that the leaf lies within its range: raises the range's highest. 0 or -ENOSPC. */
+int cpuid_raise_max_leaf(struct cpuid_table *table, uint32_t leaf);
+
 /* Removes a leaf with all its subleaves; one that is not there is fine. */
 void cpuid_remove(struct cpuid_table *table, uint32_t leaf);
+
+/* Whether leaf 0 names AMD, or Hygon, whose CPUs answer as AMD's. */
+bool cpuid_is_amd(const struct cpuid_table *table);
 
 /*
  * Makes every leaf that speaks of topology tell of vCPU `cpu`, in agreement with each other and
  * with topology_apic_id(): 1, 4, 0xb, 0x1f, 0x80000001, 0x80000008, 0x8000001d and 0x8000001e, as
  * far as the vendor in leaf 0 has them; AMD's 0x80000026 is removed. A leaf that the vendor has and
- * the table lacks is added, and the highest leaf raised to it. L1 and L2 caches are shared by the
- * threads of a core, L3 by the socket. The other vCPUs' tables are made from the same input.
+ * the table lacks is added, and the highest leaf raised to it; but no caches are made up where the
+ * table names none. L1 and L2 are shared by the threads of a core, L3 by the socket. May be called
+ * again for another vCPU.
  * 0, or -ENOSPC if the table is full.
  */
 int cpuid_set_topology(struct cpuid_table *table, const struct topology *topo, unsigned int cpu);
