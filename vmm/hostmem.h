@@ -18,15 +18,24 @@ struct hostmem {
 };
 
 /*
- * Maps `mem->size_bytes`: no page is touched unless `prealloc` says so (MAP_NORESERVE, so a 64 GiB
- * guest starts as fast as a 64 MiB one); MAP_HUGETLB for 2m and 1g; madvise for thp and 4k;
- * mbind(2) for `node`. 0 or -errno with a message that names --mem and the remedy: how many huge
- * pages are free, how many are needed and the command that reserves them; how much memory there is;
- * which nodes exist. A huge-page mapping is reserved in full, so that the guest cannot be killed by
- * SIGBUS later.
+ * Maps `mem->size_bytes`, aligned to 2 MiB at least: no page is touched unless `prealloc` says so
+ * (MAP_NORESERVE, so a 64 GiB guest starts as fast as a 64 MiB one); MAP_HUGETLB for 2m and 1g;
+ * madvise for thp and 4k; mbind(2) for `node`. 0 or -errno with a message that names --mem and the
+ * remedy: how many huge pages are free, how many are needed and the command that reserves them; how
+ * much memory there is; which nodes have memory. A huge-page mapping is reserved in full, so that
+ * the guest cannot be killed by SIGBUS later; with `node` that takes touching it all.
  */
 int hostmem_map(struct hostmem *hostmem, const struct config_mem *mem, struct err *err);
 void hostmem_unmap(struct hostmem *hostmem);
+
+/*
+ * What hostmem_map() asks beforehand, with the files to read given, for tests on made-up hosts.
+ * Are there free huge pages enough? Is there memory enough for `prealloc`? 0 or -errno with the
+ * message.
+ */
+int hostmem_check_huge_pages(const struct config_mem *mem, const char *sysfs, struct err *err);
+int hostmem_check_available(const struct config_mem *mem, const char *meminfo_path,
+			    struct err *err);
 
 /* Binds a part to a host node (best effort placement of a guest node). 0 or -errno. */
 int hostmem_bind(const struct hostmem *hostmem, uint64_t offset, uint64_t len, unsigned int node);

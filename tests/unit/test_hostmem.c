@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest RAM on this host: lazily, aligned, taken at once where asked; and the messages otherwise.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "hostfile.h"
+#include "hostmem.h"
+#include "tempdir.h"
+
+#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+
+static size_t resident_pages(const struct hostmem *hostmem)
+{
+	size_t nr = hostmem->size_bytes / 4096;
+	unsigned char *present = malloc(nr);
+	size_t resident = 0;
+	size_t i;
+
+	assert_non_null(present);
+	assert_int_equal(mincore(hostmem->base, hostmem->size_bytes, present), 0);
+	for (i = 0; i < nr; i++)
+		resident += present[i] & 1;
+	free(present);
+	return resident;
+}
+
+static void small_pages_are_aligned_zero_and_untouched(void **state)
+{
+	static const struct config_mem cases[] = {
+		{.size_bytes = 2 * MIB, .node = -1},
+		{.size_bytes = 5 * MIB + 4096, .node = -1},
+		{.size_bytes = 64 * MIB, .node = -1, .pages = MEM_PAGES_4K},
+		{.size_bytes = 64 * MIB, .node = -1, .pages = MEM_PAGES_THP},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR_OF(cases); i++) {
+		struct hostmem hostmem;
+		struct err err;
+
+		assert_int_equal(hostmem_map(&hostmem, &cases[i], &err), 0);
+		assert_int_equal(hostmem.size_bytes, cases[i].size_bytes);
+		assert_int_equal(hostmem.page_bytes, 4096);
+		assert_int_equal((uintptr_t)hostmem.base % (2 * MIB), 0);
+		assert_int_equal(resident_pages(&hostmem), 0);
+		assert_int_equal(hostmem.base[0], 0);
+		hostmem.base[hostmem.size_bytes - 1] = 1;
+		assert_int_equal(hostmem.base[hostmem.size_bytes - 1], 1);
+		hostmem_unmap(&hostmem);
+		assert_null(hostmem.base);
+	}
+}
+
+static void more_than_the_host_has_is_mapped_but_not_taken(void **state)
+{
+	struct config_mem mem = {.size_bytes = 4096 * GIB, .node = -1};
+	struct hostmem hostmem;
+	struct err err;
+	uint64_t policy;
+
+	(void)state;
+	if (hostfile_read_u64(&policy, "/proc/sys/vm/overcommit_memory") == 0 && policy == 2)
+		skip(); /* there NORESERVE means nothing */
+	assert_int_equal(hostmem_map(&hostmem, &mem, &err), 0);
+	hostmem.base[mem.size_bytes - 1] = 1;
+	hostmem_unmap(&hostmem);
+}
+
+static void more_than_an_address_space_is_refused(void **state)
+{
+	struct config_mem mem = {.size_bytes = 1ull << 47, .node = -1};
+	struct hostmem hostmem;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(hostmem_map(&hostmem, &mem, &err), -ENOMEM);
+	assert_string_equal(
+		err.text, "--mem 128T: the host cannot map that much: Cannot allocate memory; ask "
+			  "for less, or see ulimit -v and /proc/sys/vm/overcommit_memory");
+	assert_null(hostmem.base);
+}
+
+static void prealloc_takes_every_page(void **state)
+{
+	struct config_mem mem = {.size_bytes = 6 * MIB, .node = -1, .prealloc = true};
+	struct hostmem hostmem;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(hostmem_map(&hostmem, &mem, &err), 0);
+	assert_int_equal(resident_pages(&hostmem), 6 * MIB / 4096);
+	hostmem_unmap(&hostmem);
+}
+
+static void prealloc_of_too_much_says_what_is_there(void **state)
+{
+	static const char *const meminfo = "MemTotal:       24675936 kB\n"
+					   "MemFree:        20000000 kB\n"
+					   "MemAvailable:    2097152 kB\n";
+	struct config_mem mem = {.size_bytes = 2 * GIB, .node = -1, .prealloc = true};
+	char path[128];
+	struct tempdir dir;
+	struct err err;
+
+	(void)state;
+	tempdir_create(&dir);
+	tempdir_write(&dir, "meminfo", meminfo);
+	snprintf(path, sizeof(path), "%s/meminfo", dir.path);
+	assert_int_equal(hostmem_check_available(&mem, path, &err), 0);
+	mem.size_bytes += 4096;
+	assert_int_equal(hostmem_check_available(&mem, path, &err), -ENOMEM);
+	mem.size_bytes = 3 * GIB;
+	assert_int_equal(hostmem_check_available(&mem, path, &err), -ENOMEM);
+	assert_string_equal(err.text, "--mem 3G,prealloc: only 2048M of memory are available; ask "
+				      "for less, or drop prealloc");
+	/* A host that does not say is asked by trying. */
+	tempdir_write(&dir, "meminfo", "MemTotal: 1 kB\nMemAvailable: much\n");
+	assert_int_equal(hostmem_check_available(&mem, path, &err), 0);
+	tempdir_remove(&dir);
+	assert_int_equal(hostmem_check_available(&mem, path, &err), 0);
+}
+
+static void too_few_huge_pages_are_counted_and_the_remedy_named(void **state)
+{
+#define POOL_2M "kernel/mm/hugepages/hugepages-2048kB/"
+#define POOL_1G "kernel/mm/hugepages/hugepages-1048576kB/"
+#define NODE_2M "devices/system/node/node1/hugepages/hugepages-2048kB/"
+	static const struct {
+		const char *pool;
+		const char *total, *free, *reserved; /* NULL: no such file */
+		struct config_mem mem;
+		int ret;
+		const char *message;
+	} cases[] = {
+		{POOL_2M,
+		 "0\n",
+		 "0\n",
+		 "0\n",
+		 {.size_bytes = 512 * MIB, .pages = MEM_PAGES_2M, .node = -1},
+		 -ENOMEM,
+		 "--mem 512M,pages=2m: needs 256 huge pages of 2M, 0 of 0 are free; reserve them "
+		 "with \"echo 256 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages\" as "
+		 "root, or drop pages=2m"},
+		{POOL_2M,
+		 "256\n",
+		 "256\n",
+		 "0\n",
+		 {.size_bytes = 512 * MIB, .pages = MEM_PAGES_2M, .node = -1},
+		 0,
+		 NULL},
+		/* What others use or have a claim to is added to what to reserve. */
+		{POOL_2M,
+		 "300\n",
+		 "256\n",
+		 "1\n",
+		 {.size_bytes = 512 * MIB, .pages = MEM_PAGES_2M, .node = -1},
+		 -ENOMEM,
+		 "--mem 512M,pages=2m: needs 256 huge pages of 2M, 255 of 300 are free; reserve "
+		 "them "
+		 "with \"echo 301 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages\" as "
+		 "root, or drop pages=2m"},
+		{POOL_1G,
+		 "1\n",
+		 "1\n",
+		 "0\n",
+		 {.size_bytes = 2 * GIB, .pages = MEM_PAGES_1G, .node = -1, .prealloc = true},
+		 -ENOMEM,
+		 "--mem 2G,pages=1g,prealloc: needs 2 huge pages of 1G, 1 of 1 are free; reserve "
+		 "them with \"echo 2 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages\" "
+		 "as root, or drop pages=1g"},
+		{POOL_2M,
+		 "9\n",
+		 "9\n",
+		 "0\n",
+		 {.size_bytes = GIB, .pages = MEM_PAGES_1G, .node = -1},
+		 -ENOENT,
+		 "--mem 1G,pages=1g: this host has no huge pages of 1G; drop pages=1g, or use "
+		 "pages=2m"},
+		/* Each node has its own pool, which does not count claims. */
+		{NODE_2M,
+		 "4\n",
+		 "3\n",
+		 NULL,
+		 {.size_bytes = 8 * MIB, .pages = MEM_PAGES_2M, .node = 1},
+		 -ENOMEM,
+		 "--mem 8M,pages=2m,node=1: needs 4 huge pages of 2M, 3 of 4 are free; reserve "
+		 "them "
+		 "with \"echo 5 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/"
+		 "nr_hugepages\" as root, or drop pages=2m"},
+		{NODE_2M,
+		 "4\n",
+		 "4\n",
+		 NULL,
+		 {.size_bytes = 8 * MIB, .pages = MEM_PAGES_2M, .node = 1},
+		 0,
+		 NULL},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR_OF(cases); i++) {
+		char name[128];
+		struct tempdir dir;
+		struct err err;
+
+		tempdir_create(&dir);
+		snprintf(name, sizeof(name), "%snr_hugepages", cases[i].pool);
+		tempdir_write(&dir, name, cases[i].total);
+		snprintf(name, sizeof(name), "%sfree_hugepages", cases[i].pool);
+		tempdir_write(&dir, name, cases[i].free);
+		snprintf(name, sizeof(name), "%sresv_hugepages", cases[i].pool);
+		if (cases[i].reserved != NULL)
+			tempdir_write(&dir, name, cases[i].reserved);
+		assert_int_equal(hostmem_check_huge_pages(&cases[i].mem, dir.path, &err),
+				 cases[i].ret);
+		if (cases[i].message != NULL)
+			assert_string_equal(err.text, cases[i].message);
+		tempdir_remove(&dir);
+	}
+}
+
+static void huge_pages_are_reserved_or_refused(void **state)
+{
+	struct config_mem mem = {.size_bytes = 4 * MIB, .node = -1, .pages = MEM_PAGES_2M};
+	struct hostmem hostmem;
+	struct err err;
+	int ret;
+
+	(void)state;
+	ret = hostmem_map(&hostmem, &mem, &err);
+	if (ret == 0) {
+		assert_int_equal(hostmem.page_bytes, 2 * MIB);
+		assert_int_equal((uintptr_t)hostmem.base % (2 * MIB), 0);
+		hostmem.base[mem.size_bytes - 1] = 1;
+		hostmem_unmap(&hostmem);
+	} else {
+		assert_ptr_equal(strstr(err.text, "--mem 4M,pages=2m: "), err.text);
+		assert_non_null(strstr(err.text, "drop pages=2m"));
+		assert_null(hostmem.base);
+	}
+}
+
+static void a_node_that_is_not_there_is_refused_with_those_that_are(void **state)
+{
+	struct config_mem mem = {.size_bytes = 4 * MIB, .node = 1023};
+	struct hostmem hostmem;
+	struct err err;
+
+	(void)state;
+	assert_true(hostmem_map(&hostmem, &mem, &err) < 0);
+	assert_ptr_equal(strstr(err.text, "--mem 4M,node=1023: "), err.text);
+	assert_null(hostmem.base);
+}
+
+static void memory_is_bound_to_a_node_that_is_there(void **state)
+{
+	struct config_mem mem = {.size_bytes = 4 * MIB, .node = 0};
+	struct hostmem hostmem;
+	struct err err;
+	int ret;
+
+	(void)state;
+	ret = hostmem_map(&hostmem, &mem, &err);
+	if (ret == -EPERM || ret == -ENOSYS)
+		skip(); /* a container, or a kernel without NUMA */
+	assert_int_equal(ret, 0);
+	hostmem.base[0] = 1;
+	assert_int_equal(hostmem_bind(&hostmem, 2 * MIB, 2 * MIB, 0), 0);
+	assert_int_equal(hostmem_bind(&hostmem, 2 * MIB, 2 * MIB, 1023), -EINVAL);
+	assert_int_equal(hostmem_bind(&hostmem, 2 * MIB, 2 * MIB, 5000), -EINVAL);
+	assert_int_equal(hostmem_bind(&hostmem, 2 * MIB, 2 * MIB + 4096, 0), -EINVAL);
+	assert_int_equal(hostmem_bind(&hostmem, UINT64_MAX - 4095, 8192, 0), -EINVAL);
+	hostmem_unmap(&hostmem);
+}
+
+static void a_small_host_file_is_read_whole_or_not_at_all(void **state)
+{
+	static const struct {
+		const char *content;
+		int ret;
+		uint64_t value;
+	} cases[] = {
+		{"42\n", 0, 42},
+		{"42", 0, 42},
+		{"0\n", 0, 0},
+		{"\n", -EINVAL, 0},
+		{"", -EINVAL, 0},
+		{"4 2\n", -EINVAL, 0},
+		{"42\n\n", -EINVAL, 0},
+		{"-1\n", -EINVAL, 0},
+		{"0000000000000000000000000000000000000001\n", -E2BIG, 0},
+	};
+	struct tempdir dir;
+	uint64_t value;
+	char text[3];
+	size_t i;
+
+	(void)state;
+	tempdir_create(&dir);
+	for (i = 0; i < NR_OF(cases); i++) {
+		value = 0;
+		tempdir_write(&dir, "file", cases[i].content);
+		assert_int_equal(hostfile_read_u64(&value, "%s/file", dir.path), cases[i].ret);
+		assert_int_equal(value, cases[i].value);
+	}
+	tempdir_write(&dir, "file", "abc");
+	assert_int_equal(hostfile_read(text, sizeof(text), "%s/file", dir.path), -E2BIG);
+	tempdir_write(&dir, "file", "ab");
+	assert_int_equal(hostfile_read(text, sizeof(text), "%s/file", dir.path), 0);
+	assert_string_equal(text, "ab");
+	assert_int_equal(hostfile_read(text, sizeof(text), "%s/absent", dir.path), -ENOENT);
+	tempdir_remove(&dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_pages_are_aligned_zero_and_untouched),
+		cmocka_unit_test(more_than_the_host_has_is_mapped_but_not_taken),
+		cmocka_unit_test(more_than_an_address_space_is_refused),
+		cmocka_unit_test(prealloc_takes_every_page),
+		cmocka_unit_test(prealloc_of_too_much_says_what_is_there),
+		cmocka_unit_test(too_few_huge_pages_are_counted_and_the_remedy_named),
+		cmocka_unit_test(huge_pages_are_reserved_or_refused),
+		cmocka_unit_test(a_node_that_is_not_there_is_refused_with_those_that_are),
+		cmocka_unit_test(memory_is_bound_to_a_node_that_is_there),
+		cmocka_unit_test(a_small_host_file_is_read_whole_or_not_at_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
