@@ -20,28 +20,34 @@ enum disk_cache {
 #define DISK_SECTOR_BYTES 512u
 #define DISK_ID_MAX	  20 /* virtio 1.2, 5.2.6: bytes of the serial id, NUL only if shorter */
 
-/* One --disk FILE[,ro][,cache=none|writeback][,id=NAME]. */
+/*
+ * One --disk FILE[,ro][,cache=none|writeback][,id=NAME]. A comma ends FILE; a file with a comma in
+ * its name is reached through a symbolic link.
+ */
 struct disk_options {
 	char *path; /* owned */
 	bool read_only;
 	enum disk_cache cache;
-	char id[DISK_ID_MAX + 1];
+	char id[DISK_ID_MAX + 1]; /* empty: disk_open() takes it from the file's name */
 };
 
-/* 0 or -EINVAL / -ENOMEM with a message that begins with "--disk". */
+/* 0 or -EINVAL / -ENOMEM with a message that begins with "--disk"; nothing to free then. */
 int disk_parse_options(const char *value, struct disk_options *options, struct err *err);
 void disk_free_options(struct disk_options *options);
 
 struct disk {
 	int fd;
 	bool read_only;
-	bool direct;		   /* O_DIRECT: buffers and lengths must be multiples of `align_bytes` */
+	bool direct; /* O_DIRECT: buffers and lengths must be multiples of `align_bytes` */
 	bool is_block_device;
-	uint64_t size_bytes;	   /* a multiple of 512 */
-	uint32_t logical_bytes;	   /* logical block size reported to the guest (512 or 4096) */
-	uint32_t align_bytes;	   /* memory and offset alignment that O_DIRECT needs */
+	uint64_t size_bytes;	 /* a multiple of `logical_bytes` */
+	uint32_t logical_bytes;	 /* logical block size reported to the guest (512 or 4096) */
+	uint32_t physical_bytes; /* what the host reads and writes in one piece; >= logical_bytes */
+	uint32_t align_bytes;	 /* memory and offset alignment that O_DIRECT needs; 1 without */
 	bool can_discard;
 	bool can_write_zeroes;
+	/* As given, else the file's name without its directory, cut to 20 bytes, and '_' for any
+	 * byte that is not printable ASCII. */
 	char id[DISK_ID_MAX + 1];
 };
 
@@ -52,6 +58,19 @@ struct disk {
  * bytes, not a file or block device, O_DIRECT not supported there.
  */
 int disk_open(struct disk *disk, const struct disk_options *options, struct err *err);
-void disk_close(struct disk *disk);
+
+/*
+ * Flushes what was written, so that neither a SIGTERM to tinyvmm nor a host crash right after it
+ * loses a write that the guest saw completed. 0, or -errno if the data may not have reached the
+ * disk; the disk is closed either way.
+ */
+int disk_close(struct disk *disk);
+
+/*
+ * Both take a range inside the disk, run synchronously, and return 0 or -errno. A discarded range
+ * reads as anything; a zeroed one as zeroes, and stays allocated unless `may_unmap`.
+ */
+int disk_discard(const struct disk *disk, uint64_t offset, uint64_t len);
+int disk_write_zeroes(const struct disk *disk, uint64_t offset, uint64_t len, bool may_unmap);
 
 #endif
