@@ -56,14 +56,16 @@ $B/san/%.o: %.c
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
 
 # Payloads are freestanding, linked at 1 MiB.
-GUEST_FLAGS := -I. -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096
-$B/guest/%.elf: guest/payload/%.S guest/payload/payload.ld guest/abi.h
+GUEST_FLAGS := -I. -nostdlib -static -no-pie -g -Wl,--build-id=none,--gc-sections,-z,max-page-size=4096 \
+	       -Wl,-T,guest/payload/payload.ld
+GUEST_DEPS  := guest/abi.h guest/payload/payload.ld $(wildcard guest/payload/lib/*)
+$B/guest/%.elf: guest/payload/%.S $(GUEST_DEPS)
 	@mkdir -p $(@D)
-	$Q$(CC) $(GUEST_FLAGS) -Wl,-T,guest/payload/payload.ld -o $@ $<
+	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
-$B/tests/kvm/%.elf: tests/kvm/guest/%.S guest/payload/payload.ld guest/abi.h $(wildcard tests/kvm/guest/*.h)
+$B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
 	@mkdir -p $(@D)
-	$Q$(CC) $(GUEST_FLAGS) -Itests/kvm/guest -Wl,-T,guest/payload/payload.ld -o $@ $<
+	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
 $B/tests/kvm/%: tests/kvm/%.c
 	@mkdir -p $(@D)

@@ -29,6 +29,12 @@
 #define TINYVMM_PORT_SERIAL	0x3f8
 #define TINYVMM_PORT_DEBUGCON	0xe9
 #define TINYVMM_PORT_DEBUG_EXIT 0xf4
+#define TINYVMM_PORT_POWER	0x600 /* ACPI sleep control register */
+#define TINYVMM_PORT_RESET	0x602 /* ACPI reset register */
+
+/* What ends the machine when written there (ACPI 6.5, 4.8.3.7: SLP_EN with SLP_TYP of \_S5). */
+#define TINYVMM_POWER_OFF_VALUE 0x34
+#define TINYVMM_RESET_VALUE	1
 
 /* tinyvmm's exit status after a write of `value` to the debug-exit port, as QEMU's isa-debug-exit. */
 #define TINYVMM_DEBUG_EXIT_STATUS(value) ((((value) << 1) | 1) & 0xff)
