@@ -1,0 +1,945 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * virtio-blk (virtio 1.2, section 5.2) as a driver sees it: an image in a temporary directory
+ * behind the device, a fake driver in front of it. io_submit(2) is wrapped, so that the batches are
+ * seen and the kernel can be made to refuse.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <libaio.h>
+#include <linux/virtio_blk.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <cmocka.h>
+
+#include "fake_driver.h"
+#include "image.h"
+#include "virtio/blk.h"
+#include "virtio/blk_request.h"
+
+#define SECTORS	     256u /* of the image: 128 KiB */
+#define ALL	     (~0ull)
+#define FEATURE(bit) (1ull << (bit))
+#define POISON	     0xaa /* in buffers that the device may write */
+#define NR(array)    (sizeof(array) / sizeof((array)[0]))
+
+/* ---- io_submit(), wrapped ---- */
+
+/* The device calls it by name, so what it does in a test cannot hang on an argument. */
+static struct {
+	unsigned int calls;
+	long taken;	     /* requests that the kernel took, in all */
+	int rw_flags;	     /* of the last request seen */
+	int refuse[4];	     /* what the next calls return instead, 0: nothing special */
+	long at_most;	     /* how many one call takes, 0: all */
+	short refuse_opcode; /* requests of this kind are refused ... */
+	int refuse_with;     /* ... with this, if not 0 */
+} aio;
+
+int io_submit(io_context_t ctx, long nr, struct iocb *iocbs[])
+{
+	unsigned int call = aio.calls++;
+	long n;
+
+	if (call < NR(aio.refuse) && aio.refuse[call] != 0)
+		return aio.refuse[call];
+	if (aio.refuse_with != 0 && iocbs[0]->aio_lio_opcode == aio.refuse_opcode)
+		return aio.refuse_with;
+	if (aio.at_most != 0 && nr > aio.at_most)
+		nr = aio.at_most;
+	aio.rw_flags = (int)iocbs[0]->aio_rw_flags;
+	n = syscall(SYS_io_submit, ctx, nr, iocbs);
+	if (n > 0)
+		aio.taken += n;
+	return n < 0 ? -errno : (int)n;
+}
+
+/* ---- the machine under test ---- */
+
+struct machine {
+	struct fake_guest g;
+	struct image image;
+	struct disk disk;
+};
+
+static int create(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	memset(&aio, 0, sizeof(aio));
+	image_create(&m->image, SECTORS);
+	m->disk.fd = -1;
+	*state = m;
+	return 0;
+}
+
+static int destroy(void **state)
+{
+	struct machine *m = *state;
+
+	if (m->disk.fd >= 0) {
+		fake_guest_fini(&m->g);
+		disk_close(&m->disk);
+	}
+	image_remove(&m->image);
+	free(m);
+	return 0;
+}
+
+/* Opens the disk and puts it behind a device, before any driver. False: not possible here. */
+static bool plug(struct machine *m, char *path, bool read_only, enum disk_cache cache)
+{
+	struct disk_options options = {.path = path, .read_only = read_only, .cache = cache};
+	struct vdev *vdev = NULL;
+	struct err err;
+
+	strcpy(options.id, "a-serial-of-20-chars");
+	if (disk_open(&m->disk, &options, &err) != 0) {
+		print_message("%s\n", err.text);
+		return false;
+	}
+	fake_guest_init(&m->g);
+	assert_int_equal(blk_create(&m->g.env, &m->disk, &vdev), 0);
+	fake_guest_plug(&m->g, vdev);
+	return true;
+}
+
+/* A writable disk through the page cache, a driver that accepts `features`, and the I/O thread. */
+static void start(struct machine *m, uint64_t features)
+{
+	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
+	assert_true(fake_handshake(&m->g, features, 256));
+	fake_guest_run_io(&m->g);
+}
+
+/* ---- requests ---- */
+
+struct request {
+	struct virtio_blk_outhdr header;
+	const void *data; /* for the device */
+	size_t data_len;
+	size_t room;	/* for the device's data, without the status byte */
+	uint32_t piece; /* how long the descriptors are at most; 0: one for each direction */
+	bool indirect;
+};
+
+static struct request request(uint32_t type, uint64_t sector)
+{
+	return (struct request){
+		.header = {.type = htole32(type), .sector = htole64(sector)},
+	};
+}
+
+/* Puts the request into the ring; returns where the device's bytes go. */
+static gpa_t add(struct machine *m, const struct request *r)
+{
+	struct fake_vq *vq = &m->g.vq[0];
+	struct fake_buf part[VIRTQ_MAX_SIZE];
+	uint32_t out_len = (uint32_t)(sizeof(r->header) + r->data_len);
+	uint32_t in_len = (uint32_t)r->room + 1;
+	uint32_t piece = r->piece != 0 ? r->piece : UINT32_MAX;
+	struct fake_buf out = {.at = fake_alloc(&m->g, out_len, 4096), .len = out_len};
+	struct fake_buf in = {
+		.at = fake_alloc(&m->g, in_len, 4096), .len = in_len, .device_writes = true};
+	unsigned int nr;
+
+	fake_put(&m->g, out.at, &r->header, sizeof(r->header));
+	fake_put(&m->g, gpa_add(out.at, sizeof(r->header)), r->data, r->data_len);
+	assert_int_equal(gmem_fill(&m->g.mem, in.at, POISON, in_len), 0);
+	nr = fake_cut(out, piece, part, NR(part));
+	nr += fake_cut(in, piece, part + nr, (unsigned int)NR(part) - nr);
+	if (r->indirect)
+		fake_add_indirect(vq, part, nr);
+	else
+		fake_add(vq, part, nr);
+	return in.at;
+}
+
+static uint8_t byte_at(struct machine *m, gpa_t at, uint64_t offset)
+{
+	uint8_t byte;
+
+	fake_get(&m->g, gpa_add(at, offset), &byte, 1);
+	return byte;
+}
+
+/* Runs the request; its status, and the device's data in `answer` if that is not NULL. */
+static uint8_t run(struct machine *m, const struct request *r, void *answer)
+{
+	gpa_t in = add(m, r);
+	uint16_t head;
+	uint32_t written;
+
+	fake_kick(&m->g.vq[0]);
+	assert_true(fake_wait(&m->g.vq[0], &head, &written));
+	assert_int_equal(written, r->room + 1);
+	if (answer != NULL)
+		fake_get(&m->g, in, answer, r->room);
+	return byte_at(m, in, r->room);
+}
+
+static uint8_t write_sectors(struct machine *m, uint64_t sector, const void *data, size_t len)
+{
+	struct request r = request(VIRTIO_BLK_T_OUT, sector);
+
+	r.data = data;
+	r.data_len = len;
+	return run(m, &r, NULL);
+}
+
+static uint8_t read_sectors(struct machine *m, uint64_t sector, void *data, size_t len)
+{
+	struct request r = request(VIRTIO_BLK_T_IN, sector);
+
+	r.room = len;
+	return run(m, &r, data);
+}
+
+static uint8_t flush(struct machine *m)
+{
+	struct request r = request(VIRTIO_BLK_T_FLUSH, 0);
+
+	return run(m, &r, NULL);
+}
+
+/* The device still serves: sector 0 of the untouched image can be read. */
+static void assert_alive(struct machine *m)
+{
+	uint8_t want[IMAGE_SECTOR], got[IMAGE_SECTOR];
+
+	image_pattern(0, want);
+	assert_int_equal(read_sectors(m, 0, got, sizeof(got)), VIRTIO_BLK_S_OK);
+	assert_memory_equal(got, want, sizeof(got));
+}
+
+/* ---- what the device says about itself ---- */
+
+static struct virtio_blk_config read_config(struct machine *m)
+{
+	struct virtio_blk_config config;
+	uint8_t *bytes = (uint8_t *)&config;
+
+	for (size_t i = 0; i < sizeof(config); i++)
+		bus_read(&m->g.mmio, FAKE_SLOT + VIRTIO_MMIO_CONFIG + i, bytes + i, 1, 1);
+	return config;
+}
+
+static void config_describes_the_disk(void **state)
+{
+	struct machine *m = *state;
+	struct virtio_blk_config config;
+
+	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
+	config = read_config(m);
+	assert_int_equal(fake_read32(&m->g, VIRTIO_MMIO_DEVICE_ID), 2);
+	assert_int_equal(le64toh(config.capacity), SECTORS);
+	assert_int_equal(le32toh(config.blk_size), 512);
+	assert_int_equal(le32toh(config.seg_max), VIRTQ_MAX_SIZE - 2);
+	assert_int_equal(512u << config.physical_block_exp, m->disk.physical_bytes);
+	assert_int_equal(le16toh(config.min_io_size) * 512u, m->disk.physical_bytes);
+	assert_int_equal(config.alignment_offset, 0);
+	if (m->disk.can_discard) {
+		assert_int_equal(le32toh(config.max_discard_seg), BLK_MAX_RANGES);
+		assert_int_equal(le32toh(config.max_discard_sectors), BLK_MAX_DISCARD_SECTORS);
+		assert_true(le32toh(config.discard_sector_alignment) >= 1);
+	}
+	assert_int_equal(le32toh(config.max_write_zeroes_seg), BLK_MAX_RANGES);
+	assert_int_equal(le32toh(config.max_write_zeroes_sectors), BLK_MAX_WRITE_ZEROES_SECTORS);
+}
+
+static void offers_what_the_disk_can_do(void **state)
+{
+	const uint64_t always = FEATURE(VIRTIO_BLK_F_SEG_MAX) | FEATURE(VIRTIO_BLK_F_BLK_SIZE) |
+				FEATURE(VIRTIO_BLK_F_TOPOLOGY) | FEATURE(VIRTIO_BLK_F_FLUSH);
+	const uint64_t writing = FEATURE(VIRTIO_BLK_F_DISCARD) | FEATURE(VIRTIO_BLK_F_WRITE_ZEROES);
+	struct machine *m = *state;
+	uint64_t offered;
+
+	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
+	offered = fake_offered(&m->g);
+	assert_int_equal(offered & always, always);
+	assert_int_equal(offered & FEATURE(VIRTIO_BLK_F_RO), 0);
+	assert_int_equal((offered & FEATURE(VIRTIO_BLK_F_DISCARD)) != 0, m->disk.can_discard);
+	assert_true(offered & FEATURE(VIRTIO_BLK_F_WRITE_ZEROES));
+	fake_guest_fini(&m->g);
+	disk_close(&m->disk);
+
+	assert_true(plug(m, m->image.path, true, DISK_CACHE_WRITEBACK));
+	offered = fake_offered(&m->g);
+	assert_int_equal(offered & always, always);
+	assert_true(offered & FEATURE(VIRTIO_BLK_F_RO));
+	assert_int_equal(offered & writing, 0);
+}
+
+static void gives_its_id(void **state)
+{
+	static const size_t room[] = {20, 7, 0, 64};
+	struct machine *m = *state;
+	uint8_t id[64];
+
+	start(m, ALL);
+	for (size_t i = 0; i < NR(room); i++) {
+		struct request r = request(VIRTIO_BLK_T_GET_ID, 0);
+		size_t len = room[i] < 20 ? room[i] : 20;
+
+		r.room = room[i];
+		r.piece = 3; /* 2.7.4: cut as the driver likes */
+		assert_int_equal(run(m, &r, id), VIRTIO_BLK_S_OK);
+		assert_memory_equal(id, "a-serial-of-20-chars", len);
+		for (size_t j = len; j < room[i]; j++)
+			assert_int_equal(id[j], POISON);
+	}
+}
+
+/* ---- reads and writes ---- */
+
+/* 2.7.4: whatever the cut, direct or indirect, through the page cache or not. */
+static void transfers_do_not_depend_on_the_cut(struct machine *m, enum disk_cache cache)
+{
+	static const uint32_t piece[] = {0, 4096, 1024, 1000, 513, 512, 511, 100, 17, 9};
+	uint8_t data[1024], got[1024];
+
+	if (!plug(m, m->image.path, false, cache))
+		skip();
+	assert_true(fake_handshake(&m->g, ALL, 256));
+	fake_guest_run_io(&m->g);
+	for (unsigned int i = 0; i < 2 * NR(piece); i++) {
+		struct request r = request(VIRTIO_BLK_T_OUT, 8 + 2 * i);
+
+		memset(data, (int)i + 1, sizeof(data));
+		r.piece = piece[i / 2];
+		r.indirect = i % 2 != 0;
+		r.data = data;
+		r.data_len = sizeof(data);
+		assert_int_equal(run(m, &r, NULL), VIRTIO_BLK_S_OK);
+		image_read(m->image.path, (8 + 2 * i) * 512, got, sizeof(got));
+		assert_memory_equal(got, data, sizeof(got));
+
+		r.header.type = htole32(VIRTIO_BLK_T_IN);
+		r.data_len = 0;
+		r.room = sizeof(got);
+		assert_int_equal(run(m, &r, got), VIRTIO_BLK_S_OK);
+		assert_memory_equal(got, data, sizeof(got));
+	}
+	image_assert_untouched(m->image.path, 0, 8);
+	image_assert_untouched(m->image.path, 8 + 4 * NR(piece), SECTORS - 8 - 4 * NR(piece));
+}
+
+static void buffered_transfers_do_not_depend_on_the_cut(void **state)
+{
+	transfers_do_not_depend_on_the_cut(*state, DISK_CACHE_WRITEBACK);
+}
+
+static void direct_transfers_do_not_depend_on_the_cut(void **state)
+{
+	transfers_do_not_depend_on_the_cut(*state, DISK_CACHE_NONE);
+}
+
+/* 5.2.6: the status is the last byte that the device may write, and the only one of a write. */
+static void a_write_leaves_all_but_the_last_byte_alone(void **state)
+{
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_OUT, 1);
+	uint8_t data[IMAGE_SECTOR] = {1};
+	uint8_t spare[5];
+
+	start(m, ALL);
+	r.data = data;
+	r.data_len = sizeof(data);
+	r.room = sizeof(spare);
+	r.piece = 3;
+	assert_int_equal(run(m, &r, spare), VIRTIO_BLK_S_OK);
+	for (size_t i = 0; i < sizeof(spare); i++)
+		assert_int_equal(spare[i], POISON);
+}
+
+static void the_status_may_be_followed_by_empty_buffers(void **state)
+{
+	struct machine *m = *state;
+	struct request flush_request = request(VIRTIO_BLK_T_FLUSH, 0);
+	struct fake_buf buf[4];
+	uint16_t head;
+	uint32_t written;
+
+	start(m, ALL);
+	buf[0] = fake_out(&m->g, &flush_request.header, sizeof(flush_request.header));
+	buf[1] = fake_in(&m->g, 1);
+	buf[2] = buf[3] = (struct fake_buf){.device_writes = true};
+	fake_add(&m->g.vq[0], buf, 4);
+	fake_kick(&m->g.vq[0]);
+	assert_true(fake_wait(&m->g.vq[0], &head, &written));
+	assert_int_equal(byte_at(m, buf[1].at, 0), VIRTIO_BLK_S_OK);
+}
+
+/* 5.2.6.1: what a driver must not ask for is answered, touches nothing, and stops nothing. */
+static void refuses_transfers_outside_the_disk(void **state)
+{
+	static const struct {
+		uint64_t sector;
+		size_t len;
+		uint8_t status;
+	} cases[] = {
+		{SECTORS - 1, 512, VIRTIO_BLK_S_OK},
+		{SECTORS - 2, 1024, VIRTIO_BLK_S_OK},
+		{SECTORS - 1, 1024, VIRTIO_BLK_S_IOERR},
+		{SECTORS, 512, VIRTIO_BLK_S_IOERR},
+		{SECTORS + 1, 512, VIRTIO_BLK_S_IOERR},
+		{UINT64_MAX, 512, VIRTIO_BLK_S_IOERR}, /* sector + 1 is 0 */
+		{UINT64_MAX / 512, 512, VIRTIO_BLK_S_IOERR},
+		{1ull << 55, 512, VIRTIO_BLK_S_IOERR},	     /* sector * 512 is 0 */
+		{(1ull << 55) + 1, 512, VIRTIO_BLK_S_IOERR}, /* sector * 512 is 512 */
+		{1ull << 63, 512, VIRTIO_BLK_S_IOERR},
+		{0, 0, VIRTIO_BLK_S_IOERR},
+		{0, 1, VIRTIO_BLK_S_IOERR},
+		{0, 511, VIRTIO_BLK_S_IOERR},
+		{0, 513, VIRTIO_BLK_S_IOERR},
+		{SECTORS, 0, VIRTIO_BLK_S_IOERR},
+	};
+	struct machine *m = *state;
+	uint8_t data[1024];
+
+	start(m, ALL);
+	for (size_t i = 0; i < NR(cases); i++) {
+		assert_int_equal(read_sectors(m, cases[i].sector, data, cases[i].len),
+				 cases[i].status);
+		for (size_t j = 0; cases[i].status != VIRTIO_BLK_S_OK && j < cases[i].len; j++)
+			assert_int_equal(data[j], POISON);
+		if (cases[i].status != VIRTIO_BLK_S_OK)
+			assert_int_equal(write_sectors(m, cases[i].sector, data, cases[i].len),
+					 cases[i].status);
+	}
+	image_assert_untouched(m->image.path, 0, SECTORS);
+	assert_alive(m);
+}
+
+static void unknown_types_are_unsupported(void **state)
+{
+	static const uint32_t type[] = {2, 3, 5, 7, 10, 14, 15, 99, 0x80000000, UINT32_MAX};
+	struct machine *m = *state;
+
+	start(m, ALL);
+	for (size_t i = 0; i < NR(type); i++) {
+		struct request r = request(type[i], 0);
+
+		r.data = type;
+		r.data_len = sizeof(type);
+		r.room = 16;
+		assert_int_equal(run(m, &r, NULL), VIRTIO_BLK_S_UNSUPP);
+	}
+	assert_alive(m);
+}
+
+/* 5.2.6.2: IOERR, and no data is written. */
+static void a_read_only_disk_is_not_written(void **state)
+{
+	struct machine *m = *state;
+	uint8_t data[IMAGE_SECTOR] = {0};
+
+	assert_true(plug(m, m->image.path, true, DISK_CACHE_WRITEBACK));
+	assert_true(fake_handshake(&m->g, ALL & ~FEATURE(VIRTIO_BLK_F_RO), 16));
+	fake_guest_run_io(&m->g);
+	assert_int_equal(write_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(flush(m), VIRTIO_BLK_S_OK);
+	image_assert_untouched(m->image.path, 0, SECTORS);
+	assert_alive(m);
+}
+
+static void a_file_cut_short_under_the_disk_is_an_io_error(void **state)
+{
+	struct machine *m = *state;
+	uint8_t data[1024];
+
+	start(m, ALL);
+	assert_int_equal(truncate(m->image.path, 9 * IMAGE_SECTOR), 0);
+	assert_int_equal(read_sectors(m, 8, data, 1024), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(read_sectors(m, 8, data, 512), VIRTIO_BLK_S_OK);
+	assert_alive(m);
+}
+
+/* ---- bounce buffers ---- */
+
+/* A read of `nr` times the same 4 MiB, misaligned; returns where the status goes. */
+static gpa_t add_large_misaligned_read(struct machine *m, gpa_t buffer, unsigned int nr)
+{
+	struct request r = request(VIRTIO_BLK_T_IN, 0);
+	struct fake_buf part[16];
+	unsigned int i;
+
+	part[0] = fake_out(&m->g, &r.header, sizeof(r.header));
+	for (i = 1; i <= nr; i++)
+		part[i] = (struct fake_buf){gpa_add(buffer, 1), 4u << 20, true};
+	part[i] = fake_in(&m->g, 1);
+	fake_add(&m->g.vq[0], part, nr + 2);
+	return part[i].at;
+}
+
+static void bouncing_is_bounded_and_waits_its_turn(void **state)
+{
+	struct machine *m = *state;
+	gpa_t buffer, too_large, status[4];
+	uint16_t head;
+	uint32_t written;
+
+	assert_int_equal(truncate(m->image.path, 64 << 20), 0);
+	if (!plug(m, m->image.path, false, DISK_CACHE_NONE))
+		skip();
+	assert_true(fake_handshake(&m->g, ALL, 64));
+	buffer = fake_alloc(&m->g, (4u << 20) + 4096, 4096);
+	too_large = add_large_misaligned_read(m, buffer, 5);
+	for (size_t i = 0; i < NR(status); i++)
+		status[i] = add_large_misaligned_read(m, buffer, 3); /* one at a time fits */
+	fake_kick(&m->g.vq[0]);
+	fake_guest_run_io(&m->g);
+	for (size_t i = 0; i < 1 + NR(status); i++)
+		assert_true(fake_wait(&m->g.vq[0], &head, &written));
+	assert_int_equal(byte_at(m, too_large, 0), VIRTIO_BLK_S_IOERR);
+	for (size_t i = 0; i < NR(status); i++)
+		assert_int_equal(byte_at(m, status[i], 0), VIRTIO_BLK_S_OK);
+	assert_alive(m);
+}
+
+/* A device of 4096-byte blocks says so, and serves nothing smaller with O_DIRECT. */
+static void large_blocks_are_reported_and_kept(void **state)
+{
+	struct machine *m = *state;
+	uint8_t data[4096], got[4096];
+	struct loop loop;
+
+	if (!loop_attach(&loop, &m->image, 4096))
+		skip();
+	assert_true(plug(m, loop.path, false, DISK_CACHE_NONE));
+	assert_int_equal(le32toh(read_config(m).blk_size), 4096);
+	assert_int_equal(le64toh(read_config(m).capacity), SECTORS); /* in 512 bytes always */
+	assert_true(fake_handshake(&m->g, ALL, 256));
+	fake_guest_run_io(&m->g);
+	memset(data, 0x5a, sizeof(data));
+	assert_int_equal(write_sectors(m, 8, data, sizeof(data)), VIRTIO_BLK_S_OK);
+	assert_int_equal(read_sectors(m, 8, got, sizeof(got)), VIRTIO_BLK_S_OK);
+	assert_memory_equal(got, data, sizeof(got));
+	assert_int_equal(write_sectors(m, 16, data, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(read_sectors(m, 17, got, 4096), VIRTIO_BLK_S_IOERR);
+	image_assert_untouched(loop.path, 0, 8);
+	image_assert_untouched(loop.path, 16, SECTORS - 16);
+	loop_detach(&loop);
+}
+
+/* ---- discard and write-zeroes ---- */
+
+struct range {
+	uint64_t sector;
+	uint32_t nr, flags;
+};
+
+static uint8_t run_ranges(struct machine *m, uint32_t type, const struct range *range, size_t bytes)
+{
+	struct virtio_blk_discard_write_zeroes data[BLK_MAX_RANGES + 1] = {0};
+	struct request r = request(type, 0);
+
+	for (size_t i = 0; i < bytes / sizeof(data[0]); i++) {
+		data[i].sector = htole64(range[i].sector);
+		data[i].num_sectors = htole32(range[i].nr);
+		data[i].flags = htole32(range[i].flags);
+	}
+	r.data = data;
+	r.data_len = bytes;
+	r.piece = 7;
+	return run(m, &r, NULL);
+}
+
+static void discards_and_zeroes_ranges(void **state)
+{
+	static const struct range ranges[] = {
+		{8, 16, 0}, {40, 1, 0}, {SECTORS - 1, 1, 0}, {7, 0, 0}};
+	static const struct range unmap[] = {{64, 32, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP}};
+	struct machine *m = *state;
+
+	start(m, ALL);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, ranges, sizeof(ranges)), 0);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, unmap, sizeof(unmap)), 0);
+	image_assert_untouched(m->image.path, 0, 8);
+	image_assert_zero(m->image.path, 8, 16);
+	image_assert_untouched(m->image.path, 24, 16);
+	image_assert_zero(m->image.path, 40, 1);
+	image_assert_untouched(m->image.path, 41, 23);
+	image_assert_zero(m->image.path, 64, 32);
+	image_assert_untouched(m->image.path, 96, SECTORS - 97);
+	image_assert_zero(m->image.path, SECTORS - 1, 1);
+	if (!m->disk.can_discard)
+		skip();
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_DISCARD, ranges, sizeof(ranges)), 0);
+	assert_alive(m);
+}
+
+static void refuses_bad_ranges_before_touching_anything(void **state)
+{
+	static const struct {
+		uint32_t type;
+		size_t bytes;
+		struct range range[2];
+		uint8_t status;
+	} cases[] = {
+		/* 5.2.6.2: flags that are unknown, or that make no sense */
+		{VIRTIO_BLK_T_DISCARD, 16, {{0, 8, 1}}, VIRTIO_BLK_S_UNSUPP},
+		{VIRTIO_BLK_T_DISCARD, 16, {{0, 8, 2}}, VIRTIO_BLK_S_UNSUPP},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 16, {{0, 8, 2}}, VIRTIO_BLK_S_UNSUPP},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 16, {{0, 8, 0x80000001}}, VIRTIO_BLK_S_UNSUPP},
+		/* 5.2.6.1: no range, half a range, a good one before a bad one */
+		{VIRTIO_BLK_T_DISCARD, 0, {{0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_DISCARD, 15, {{0, 8, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 31, {{0, 8, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 32, {{0, 8, 0}, {SECTORS, 1, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 32, {{0, 8, 0}, {8, 8, 4}}, VIRTIO_BLK_S_UNSUPP},
+		/* ranges outside the disk, with sums that wrap */
+		{VIRTIO_BLK_T_DISCARD, 16, {{SECTORS, 1, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_DISCARD, 16, {{1, SECTORS, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_DISCARD, 16, {{UINT64_MAX, 2, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 16, {{1ull << 55, 1, 0}}, VIRTIO_BLK_S_IOERR},
+		{VIRTIO_BLK_T_WRITE_ZEROES, 16, {{0, UINT32_MAX, 0}}, VIRTIO_BLK_S_IOERR},
+	};
+	struct machine *m = *state;
+
+	start(m, ALL);
+	if (!m->disk.can_discard)
+		skip();
+	for (size_t i = 0; i < NR(cases); i++)
+		assert_int_equal(run_ranges(m, cases[i].type, cases[i].range, cases[i].bytes),
+				 cases[i].status);
+	image_assert_untouched(m->image.path, 0, SECTORS);
+	assert_alive(m);
+}
+
+static void limits_the_number_and_length_of_ranges(void **state)
+{
+	struct range ranges[BLK_MAX_RANGES + 1] = {{0}};
+	struct range huge = {0, BLK_MAX_WRITE_ZEROES_SECTORS + 1, 0};
+	struct machine *m = *state;
+
+	assert_int_equal(truncate(m->image.path, 64 << 20), 0);
+	start(m, ALL);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, ranges, sizeof(ranges)),
+			 VIRTIO_BLK_S_IOERR);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, ranges,
+				    sizeof(ranges) - sizeof(ranges[0])),
+			 VIRTIO_BLK_S_OK);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, &huge, sizeof(huge)),
+			 VIRTIO_BLK_S_IOERR);
+	image_assert_untouched(m->image.path, 0, SECTORS);
+}
+
+static void what_was_not_negotiated_is_unsupported(void **state)
+{
+	static const struct range range = {0, 8, 0};
+	struct machine *m = *state;
+
+	start(m, FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_BLK_F_FLUSH));
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_DISCARD, &range, sizeof(range)),
+			 VIRTIO_BLK_S_UNSUPP);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, &range, sizeof(range)),
+			 VIRTIO_BLK_S_UNSUPP);
+	image_assert_untouched(m->image.path, 0, SECTORS);
+}
+
+/* ---- what a completed write is worth ---- */
+
+/* 5.2.6.2: without FLUSH a completed write is stable, with it only a flush makes it so. */
+static void writes_are_stable_if_the_driver_cannot_flush(void **state)
+{
+	static const struct range range = {0, 8, 0};
+	uint8_t data[IMAGE_SECTOR] = {0};
+	struct machine *m = *state;
+	long before;
+
+	start(m, ALL);
+	assert_int_equal(write_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_OK);
+	assert_int_equal(aio.rw_flags, 0);
+	before = aio.taken;
+	assert_int_equal(flush(m), VIRTIO_BLK_S_OK);
+	assert_int_equal(aio.taken, before + 1);
+
+	assert_true(fake_handshake(&m->g, ALL & ~FEATURE(VIRTIO_BLK_F_FLUSH), 16));
+	assert_int_equal(write_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_OK);
+	assert_int_equal(aio.rw_flags, RWF_DSYNC);
+	before = aio.taken;
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, &range, sizeof(range)), 0);
+	assert_int_equal(aio.taken, before + 1); /* an fdatasync behind it */
+}
+
+static void a_kernel_without_asynchronous_fdatasync_is_asked_the_other_way(void **state)
+{
+	struct machine *m = *state;
+
+	start(m, ALL);
+	aio.refuse_opcode = IO_CMD_FDSYNC;
+	aio.refuse_with = -EINVAL;
+	assert_int_equal(flush(m), VIRTIO_BLK_S_OK);
+	aio.refuse_with = -EIO;
+	assert_int_equal(flush(m), VIRTIO_BLK_S_IOERR);
+	assert_alive(m);
+}
+
+/* ---- batches and back-pressure ---- */
+
+static void one_kick_is_one_submission_and_one_interrupt(void **state)
+{
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_IN, 3);
+	gpa_t at[32];
+	uint16_t head;
+	uint32_t written;
+
+	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
+	assert_true(fake_handshake(&m->g, ALL & ~FEATURE(VIRTIO_F_EVENT_IDX), 64));
+	r.room = IMAGE_SECTOR;
+	for (size_t i = 0; i < NR(at); i++)
+		at[i] = add(m, &r);
+	fake_kick(&m->g.vq[0]);
+	assert_int_equal(aio.calls, 1);
+	assert_int_equal(aio.taken, NR(at));
+	assert_int_equal(m->g.interrupts, 0);
+	/* Through the page cache all have completed by now; they are given back together. */
+	fake_guest_run_io(&m->g);
+	for (size_t i = 0; i < NR(at); i++) {
+		assert_true(fake_wait(&m->g.vq[0], &head, &written));
+		assert_int_equal(byte_at(m, at[i], IMAGE_SECTOR), VIRTIO_BLK_S_OK);
+	}
+	assert_alive(m);
+	assert_int_equal(m->g.interrupts, 2);
+}
+
+/* io_submit(2) may take a part, or nothing for now: all requests are answered in the end. */
+static void requests_wait_for_room_in_the_kernel(void **state)
+{
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_IN, 3);
+	gpa_t at[8];
+	uint16_t head;
+	uint32_t written;
+
+	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
+	assert_true(fake_handshake(&m->g, ALL, 64));
+	r.room = IMAGE_SECTOR;
+	for (size_t i = 0; i < NR(at); i++)
+		at[i] = add(m, &r);
+	aio.at_most = 3;
+	aio.refuse[1] = -EAGAIN; /* 3 are taken, then no more; a completion comes to the rescue */
+	fake_kick(&m->g.vq[0]);
+	assert_int_equal(aio.taken, 3);
+	fake_guest_run_io(&m->g);
+	for (size_t i = 0; i < NR(at); i++) {
+		assert_true(fake_wait(&m->g.vq[0], &head, &written));
+		assert_int_equal(byte_at(m, at[i], IMAGE_SECTOR), VIRTIO_BLK_S_OK);
+	}
+	assert_int_equal(aio.taken, NR(at));
+}
+
+static void a_kernel_that_takes_nothing_is_an_io_error(void **state)
+{
+	struct machine *m = *state;
+	uint8_t data[IMAGE_SECTOR];
+
+	start(m, ALL);
+	aio.refuse[0] = -EAGAIN; /* and nothing in flight whose completion could be waited for */
+	aio.refuse[1] = -EBADF;
+	assert_int_equal(read_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(read_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
+	assert_alive(m);
+}
+
+/* More requests than the ring holds at once, of all kinds, keep their order of bytes. */
+static void a_small_queue_serves_many_requests(void **state)
+{
+	static const uint64_t features[] = {
+		ALL,
+		ALL & ~FEATURE(VIRTIO_F_EVENT_IDX),
+	};
+	struct machine *m = *state;
+	uint8_t data[IMAGE_SECTOR], got[IMAGE_SECTOR];
+
+	start(m, ALL);
+	for (unsigned int i = 0; i < NR(features); i++) {
+		assert_true(fake_handshake(&m->g, features[i], 4));
+		for (unsigned int round = 0; round < 300; round++) {
+			memset(data, (int)(round + i), sizeof(data));
+			assert_int_equal(write_sectors(m, round % SECTORS, data, sizeof(data)), 0);
+			assert_int_equal(read_sectors(m, round % SECTORS, got, sizeof(got)), 0);
+			assert_memory_equal(got, data, sizeof(got));
+		}
+	}
+}
+
+/* ---- faults and resets ---- */
+
+/* 5.2.6: without a header, or a byte for the status, there is nothing that could be answered. */
+static void a_request_that_cannot_be_answered_is_a_fault(void **state)
+{
+	static const struct {
+		uint32_t out, in;
+	} cases[] = {{15, 1}, {0, 1}, {16, 0}, {528, 0}, {0, 513}};
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_OUT, 0);
+	uint8_t data[528] = {0};
+
+	start(m, ALL);
+	memcpy(data, &r.header, sizeof(r.header));
+	for (size_t i = 0; i < NR(cases); i++) {
+		struct fake_buf buf[2] = {
+			fake_out(&m->g, data, cases[i].out),
+			fake_in(&m->g, cases[i].in),
+		};
+
+		assert_true(fake_handshake(&m->g, ALL, 16));
+		fake_add(&m->g.vq[0], buf, 2);
+		fake_kick(&m->g.vq[0]);
+		assert_true(fake_status(&m->g) & VIRTIO_STATUS_NEEDS_RESET);
+		assert_int_equal(fake_used(&m->g.vq[0]), 0);
+		/* Deaf until the reset, and then as new. */
+		add(m, &r);
+		fake_kick(&m->g.vq[0]);
+		assert_int_equal(fake_used(&m->g.vq[0]), 0);
+		assert_true(fake_handshake(&m->g, ALL, 16));
+		assert_alive(m);
+	}
+	image_assert_untouched(m->image.path, 0, SECTORS);
+}
+
+/* Requests in the same kick before a fault reach the disk, but the device gives nothing back. */
+static void a_fault_in_a_batch_stops_the_device(void **state)
+{
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_IN, 3);
+	struct fake_buf nothing;
+
+	start(m, ALL);
+	r.room = IMAGE_SECTOR;
+	add(m, &r);
+	add(m, &r);
+	nothing = fake_in(&m->g, 1);
+	fake_add(&m->g.vq[0], &nothing, 1);
+	add(m, &r);
+	fake_kick(&m->g.vq[0]);
+	assert_true(fake_status(&m->g) & VIRTIO_STATUS_NEEDS_RESET);
+	assert_true(fake_handshake(&m->g, ALL, 16));
+	assert_alive(m);
+}
+
+/* 2.4.1: after the reset the device touches neither ring nor buffers of the old life. */
+static void a_reset_leaves_nothing_in_flight(void **state)
+{
+	static const enum disk_cache cache[] = {DISK_CACHE_WRITEBACK, DISK_CACHE_NONE};
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_IN, 3);
+	gpa_t at[16];
+
+	r.room = IMAGE_SECTOR;
+	for (size_t c = 0; c < NR(cache); c++) {
+		if (!plug(m, m->image.path, false, cache[c]))
+			skip();
+		assert_true(fake_handshake(&m->g, ALL, 64));
+		aio.at_most = 10;
+		aio.calls = 0;
+		aio.refuse[1] = -EAGAIN; /* some have not even been submitted */
+		for (size_t i = 0; i < NR(at); i++)
+			at[i] = add(m, &r);
+		fake_kick(&m->g.vq[0]);
+		fake_write32(&m->g, VIRTIO_MMIO_STATUS, 0);
+		for (size_t i = 0; i < NR(at); i++)
+			assert_int_equal(gmem_fill(&m->g.mem, at[i], POISON, IMAGE_SECTOR + 1), 0);
+		fake_guest_run_io(&m->g);
+		for (int ms = 0; ms < 5; ms++)
+			fake_nap();
+		assert_int_equal(fake_used(&m->g.vq[0]), 0);
+		for (size_t i = 0; i < NR(at); i++) {
+			assert_int_equal(byte_at(m, at[i], 0), POISON);
+			assert_int_equal(byte_at(m, at[i], IMAGE_SECTOR), POISON);
+		}
+		assert_true(fake_handshake(&m->g, ALL, 64));
+		assert_alive(m);
+		fake_guest_fini(&m->g);
+		disk_close(&m->disk);
+	}
+}
+
+/* The same head again and again is a driver's mistake that each time names a valid chain. */
+static void a_head_offered_twice_is_served_twice(void **state)
+{
+	struct machine *m = *state;
+	struct request r = request(VIRTIO_BLK_T_IN, 3);
+	struct fake_vq *vq = &m->g.vq[0];
+	gpa_t at;
+
+	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
+	assert_true(fake_handshake(&m->g, ALL, 8));
+	r.room = IMAGE_SECTOR;
+	at = add(m, &r);
+	for (int i = 1; i < 8; i++)
+		fake_put_head(vq, 0);
+	fake_kick(vq);
+	fake_guest_run_io(&m->g);
+	for (int ms = 0; ms < FAKE_WAIT_MS && fake_used(vq) < 8; ms++)
+		fake_nap();
+	assert_int_equal(fake_used(vq), 8);
+	assert_int_equal(byte_at(m, at, IMAGE_SECTOR), VIRTIO_BLK_S_OK);
+}
+
+/* Two of a kind share nothing. */
+static void two_disks_do_not_mix(void **state)
+{
+	struct machine *m = *state;
+	struct machine *other;
+	void *second;
+	uint8_t data[IMAGE_SECTOR] = {7};
+
+	create(&second);
+	other = second;
+	start(m, ALL);
+	start(other, ALL);
+	assert_int_equal(write_sectors(m, 1, data, sizeof(data)), VIRTIO_BLK_S_OK);
+	assert_alive(m);
+	assert_alive(other);
+	image_assert_untouched(other->image.path, 0, SECTORS);
+	destroy(&second);
+}
+
+#define blk_test(f) cmocka_unit_test_setup_teardown(f, create, destroy)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		blk_test(config_describes_the_disk),
+		blk_test(offers_what_the_disk_can_do),
+		blk_test(gives_its_id),
+		blk_test(buffered_transfers_do_not_depend_on_the_cut),
+		blk_test(direct_transfers_do_not_depend_on_the_cut),
+		blk_test(a_write_leaves_all_but_the_last_byte_alone),
+		blk_test(the_status_may_be_followed_by_empty_buffers),
+		blk_test(refuses_transfers_outside_the_disk),
+		blk_test(unknown_types_are_unsupported),
+		blk_test(a_read_only_disk_is_not_written),
+		blk_test(a_file_cut_short_under_the_disk_is_an_io_error),
+		blk_test(bouncing_is_bounded_and_waits_its_turn),
+		blk_test(large_blocks_are_reported_and_kept),
+		blk_test(discards_and_zeroes_ranges),
+		blk_test(refuses_bad_ranges_before_touching_anything),
+		blk_test(limits_the_number_and_length_of_ranges),
+		blk_test(what_was_not_negotiated_is_unsupported),
+		blk_test(writes_are_stable_if_the_driver_cannot_flush),
+		blk_test(a_kernel_without_asynchronous_fdatasync_is_asked_the_other_way),
+		blk_test(one_kick_is_one_submission_and_one_interrupt),
+		blk_test(requests_wait_for_room_in_the_kernel),
+		blk_test(a_kernel_that_takes_nothing_is_an_io_error),
+		blk_test(a_small_queue_serves_many_requests),
+		blk_test(a_request_that_cannot_be_answered_is_a_fault),
+		blk_test(a_fault_in_a_batch_stops_the_device),
+		blk_test(a_reset_leaves_nothing_in_flight),
+		blk_test(a_head_offered_twice_is_served_twice),
+		blk_test(two_disks_do_not_mix),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * virtio-blk (virtio 1.2, section 5.2) on a host disk, served with Linux AIO.
+ *
+ *	doorbell -> pop chains -> one io_submit(2) -> eventfd -> io_getevents(2) -> used ring, one
+ *	interrupt
+ *
+ * All of it runs with the device's lock held, nearly always on the I/O thread. With cache=none the
+ * thread never waits for the disk. With cache=writeback io_submit() copies from or to the page
+ *cache and so waits for a read that misses it; flushes are asynchronous in either case. What
+ *requests mean is in blk_request.c; this file moves them: a chain is popped into a free slot, the
+ *slot waits in `pending` for the io_submit() that ends the batch, and its completion gives the
+ *chain back. A reset waits for what is in the kernel's hands, because that writes to guest RAM.
+ */
+#include "virtio/blk.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <libaio.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "virtio/blk_request.h"
+
+#define BLK_SLOTS VIRTQ_MAX_SIZE
+
+struct blk {
+	struct vdev vdev; /* first */
+	struct virtio_blk_config config;
+	struct blk_backend backend;
+	struct ev_source completed; /* an eventfd: completions, and our own "go on" */
+
+	/* Between activate and deactivate. */
+	io_context_t aio;
+	struct blk_request *slot; /* BLK_SLOTS of them; only those in use are backed by memory */
+	uint16_t free_slot[BLK_SLOTS];
+	unsigned int nr_free;
+	struct iocb *pending[BLK_SLOTS]; /* prepared, not yet taken by io_submit() */
+	unsigned int nr_pending;
+	unsigned int nr_submitted;
+};
+
+static struct virtq *blk_queue(struct blk *blk)
+{
+	return &blk->vdev.queue[0];
+}
+
+/* After a guest fault nothing is served until the reset; what is in flight is only taken back. */
+static bool is_live(struct blk *blk)
+{
+	return blk->vdev.active && (blk->vdev.status & VIRTIO_STATUS_NEEDS_RESET) == 0 &&
+	       blk_queue(blk)->enabled;
+}
+
+/* ---- slots ---- */
+
+/* The last slot given back comes first: its memory is backed and in the cache. */
+static struct blk_request *take_slot(struct blk *blk)
+{
+	return blk->nr_free > 0 ? &blk->slot[blk->free_slot[--blk->nr_free]] : NULL;
+}
+
+static void release_slot(struct blk *blk, struct blk_request *req)
+{
+	blk_request_release(&blk->backend, req);
+	blk->free_slot[blk->nr_free++] = (uint16_t)(req - blk->slot);
+}
+
+/* Answers the request and gives its slot back. The caller interrupts, once for many. */
+static void finish(struct blk *blk, struct blk_request *req, uint8_t status)
+{
+	if (is_live(blk)) {
+		blk_request_answer(req, status);
+		if (virtq_push(blk_queue(blk), &req->chain) != 0)
+			vdev_guest_fault(&blk->vdev, "a used ring outside RAM");
+	}
+	release_slot(blk, req);
+}
+
+/* ---- the queue ---- */
+
+/* The kernel did not take a request at all. */
+static void refused(struct blk *blk, struct blk_request *req, int error)
+{
+	bool ok = false;
+
+	/* Linux before 4.18 has no asynchronous fdatasync. */
+	if (req->iocb.aio_lio_opcode == IO_CMD_FDSYNC && error == -EINVAL)
+		ok = fdatasync(blk->backend.disk->fd) == 0;
+	finish(blk, req, ok ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+}
+
+/* Hands over what is pending; what the kernel has no room for waits for the next completion. */
+static void submit(struct blk *blk)
+{
+	unsigned int done = 0;
+
+	while (done < blk->nr_pending) {
+		int n = io_submit(blk->aio, blk->nr_pending - done, blk->pending + done);
+
+		if (n > 0) {
+			done += (unsigned int)n;
+			blk->nr_submitted += (unsigned int)n;
+		} else if (n == -EAGAIN && blk->nr_submitted > 0) {
+			break;
+		} else {
+			refused(blk, blk->pending[done++]->data, n);
+		}
+	}
+	blk->nr_pending -= done;
+	memmove(blk->pending, blk->pending + done, blk->nr_pending * sizeof(blk->pending[0]));
+}
+
+static void enqueue(struct blk *blk, struct blk_request *req)
+{
+	req->iocb.data = req;
+	io_set_eventfd(&req->iocb, blk->completed.fd);
+	blk->pending[blk->nr_pending++] = &req->iocb;
+}
+
+/* Takes one chain. False: there is no room for it now, it stays in the ring. */
+static bool serve_chain(struct blk *blk, struct blk_request *req)
+{
+	int ret;
+
+	if (!blk_request_is_well_formed(&req->chain)) {
+		vdev_guest_fault(&blk->vdev, "a request without a header or room for its status");
+		release_slot(blk, req);
+		return true;
+	}
+	ret = blk_request_start(&blk->backend, req);
+	if (ret == BLK_REQUEST_NO_ROOM) {
+		virtq_unpop(blk_queue(blk));
+		release_slot(blk, req);
+		return false;
+	}
+	if (ret == BLK_REQUEST_PREPARED)
+		enqueue(blk, req);
+	else
+		finish(blk, req, (uint8_t)ret);
+	return true;
+}
+
+/*
+ * Takes at most a queue full of chains, so that a driver that refills the ring as fast as it is
+ * emptied does not keep the I/O thread; the rest comes after the other devices had their turn.
+ * Without a free slot, or room to bounce, a completion will call again.
+ */
+static void serve_queue(struct blk *blk)
+{
+	struct virtq *vq = blk_queue(blk);
+
+	virtq_want_notify(vq, false);
+	for (unsigned int budget = vq->size; is_live(blk); budget--) {
+		struct blk_request *req;
+
+		if (budget == 0) {
+			(void)!eventfd_write(blk->completed.fd, 1);
+			break;
+		}
+		req = take_slot(blk);
+		if (req == NULL)
+			break;
+		if (vdev_pop(&blk->vdev, vq, &req->chain) <= 0) {
+			release_slot(blk, req);
+			if (!virtq_want_notify(vq, true))
+				break;
+		} else if (!serve_chain(blk, req)) {
+			break;
+		}
+	}
+	submit(blk);
+	vdev_queue_interrupt(&blk->vdev, vq);
+}
+
+/* Takes back whatever has completed. */
+static void reap(struct blk *blk)
+{
+	struct timespec at_once = {0};
+	struct io_event event[32];
+	const int max = sizeof(event) / sizeof(event[0]);
+	int n;
+
+	do {
+		n = io_getevents(blk->aio, 0, max, event, &at_once);
+		for (int i = 0; i < n; i++) {
+			struct blk_request *req = event[i].data;
+			long res = (long)event[i].res;
+
+			blk->nr_submitted--;
+			if (res < 0)
+				log_limited(blk->vdev.log, &blk->vdev.log_limit, LOG_WARN,
+					    "%s %s: the host's disk fails a request: %s",
+					    blk->vdev.ops->name, blk->vdev.id, strerror((int)-res));
+			finish(blk, req, blk_request_end(req, res));
+		}
+	} while (n == max);
+}
+
+static void blk_completed(void *ctx, uint32_t epoll_events)
+{
+	struct blk *blk = ctx;
+	eventfd_t count;
+
+	(void)epoll_events;
+	pthread_mutex_lock(&blk->vdev.lock);
+	if (blk->vdev.active) {
+		/* Emptied first: a completion after this line makes it readable again. */
+		(void)!eventfd_read(blk->completed.fd, &count);
+		reap(blk);
+		serve_queue(blk);
+	}
+	pthread_mutex_unlock(&blk->vdev.lock);
+}
+
+/* ---- the device ---- */
+
+static void blk_notify(struct vdev *vdev, unsigned int queue)
+{
+	(void)queue; /* there is one */
+	serve_queue((struct blk *)vdev);
+}
+
+static int blk_activate(struct vdev *vdev)
+{
+	struct blk *blk = (struct blk *)vdev;
+	int ret;
+
+	/* Not malloc(): this must stay untouched, 2 MiB that only a deep queue comes to use. */
+	blk->slot = mmap(NULL, BLK_SLOTS * sizeof(*blk->slot), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (blk->slot == MAP_FAILED)
+		return -errno;
+	blk->aio = NULL;
+	/* -EAGAIN: the host's fs.aio-max-nr is used up. */
+	ret = io_setup(BLK_SLOTS, &blk->aio);
+	if (ret < 0)
+		goto unmap_slots;
+	ret = evloop_add(vdev->loop, &blk->completed, EPOLLIN);
+	if (ret < 0)
+		goto destroy_aio;
+	for (uint16_t i = 0; i < BLK_SLOTS; i++)
+		blk->free_slot[i] = (uint16_t)(BLK_SLOTS - 1 - i);
+	blk->nr_free = BLK_SLOTS;
+	blk->backend.discard = vdev_has_feature(vdev, VIRTIO_BLK_F_DISCARD);
+	blk->backend.write_zeroes = vdev_has_feature(vdev, VIRTIO_BLK_F_WRITE_ZEROES);
+	blk->backend.write_through = !vdev_has_feature(vdev, VIRTIO_BLK_F_FLUSH);
+	return 0;
+
+destroy_aio:
+	io_destroy(blk->aio);
+unmap_slots:
+	munmap(blk->slot, BLK_SLOTS * sizeof(*blk->slot));
+	return ret;
+}
+
+/* Waits for the host's disk, and for nothing else: what it was given cannot be taken back. */
+static void blk_deactivate(struct vdev *vdev)
+{
+	struct blk *blk = (struct blk *)vdev;
+	struct io_event event;
+	int n = 0;
+
+	evloop_remove(vdev->loop, &blk->completed);
+	for (unsigned int i = 0; i < blk->nr_pending; i++)
+		release_slot(blk, blk->pending[i]->data);
+	blk->nr_pending = 0;
+	while (blk->nr_submitted > 0 && (n >= 0 || n == -EINTR)) {
+		n = io_getevents(blk->aio, 1, 1, &event, NULL);
+		if (n == 1) {
+			release_slot(blk, event.data);
+			blk->nr_submitted--;
+		}
+	}
+	io_destroy(blk->aio);
+	munmap(blk->slot, BLK_SLOTS * sizeof(*blk->slot));
+}
+
+static void blk_destroy(struct vdev *vdev)
+{
+	struct blk *blk = (struct blk *)vdev;
+
+	vdev_fini(vdev);
+	close(blk->completed.fd);
+	free(blk);
+}
+
+static const struct vdev_ops blk_ops = {
+	.name = "virtio-blk",
+	.device_id = VIRTIO_ID_BLOCK,
+	.activate = blk_activate,
+	.deactivate = blk_deactivate,
+	.notify = blk_notify,
+	.destroy = blk_destroy,
+};
+
+static uint64_t offered_features(const struct disk *disk)
+{
+	uint64_t features = 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE |
+			    1ull << VIRTIO_BLK_F_TOPOLOGY | 1ull << VIRTIO_BLK_F_FLUSH;
+
+	if (disk->read_only)
+		features |= 1ull << VIRTIO_BLK_F_RO;
+	if (disk->can_discard)
+		features |= 1ull << VIRTIO_BLK_F_DISCARD;
+	if (disk->can_write_zeroes)
+		features |= 1ull << VIRTIO_BLK_F_WRITE_ZEROES;
+	return features;
+}
+
+static struct virtio_blk_config describe(const struct disk *disk)
+{
+	uint32_t blocks = disk->physical_bytes / disk->logical_bytes;
+	struct virtio_blk_config config = {
+		.capacity = htole64(disk->size_bytes / DISK_SECTOR_BYTES),
+		.seg_max = htole32(VIRTQ_MAX_SIZE - 2), /* besides the header and the status */
+		.blk_size = htole32(disk->logical_bytes),
+		.physical_block_exp = (uint8_t)__builtin_ctz(blocks),
+		.min_io_size = htole16((uint16_t)blocks),
+	};
+
+	if (disk->can_discard) {
+		config.max_discard_sectors = htole32(BLK_MAX_DISCARD_SECTORS);
+		config.max_discard_seg = htole32(BLK_MAX_RANGES);
+		config.discard_sector_alignment = htole32(disk->physical_bytes / DISK_SECTOR_BYTES);
+	}
+	if (disk->can_write_zeroes) {
+		config.max_write_zeroes_sectors = htole32(BLK_MAX_WRITE_ZEROES_SECTORS);
+		config.max_write_zeroes_seg = htole32(BLK_MAX_RANGES);
+		config.write_zeroes_may_unmap = disk->can_discard || disk->is_block_device;
+	}
+	return config;
+}
+
+int blk_create(const struct device_env *env, struct disk *disk, struct vdev **vdev)
+{
+	struct blk *blk = calloc(1, sizeof(*blk));
+	int ret;
+
+	if (blk == NULL)
+		return -ENOMEM;
+	blk->backend.disk = disk;
+	blk->config = describe(disk);
+	blk->vdev.ops = &blk_ops;
+	blk->vdev.id = disk->id;
+	blk->vdev.features_offered = offered_features(disk);
+	blk->vdev.config = (uint8_t *)&blk->config;
+	blk->vdev.config_size = sizeof(blk->config);
+	blk->vdev.nr_queues = 1;
+
+	blk->completed = (struct ev_source){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = blk_completed,
+		.ctx = blk,
+	};
+	if (blk->completed.fd < 0) {
+		ret = -errno;
+		goto free_blk;
+	}
+	ret = vdev_init(&blk->vdev, env->mem, env->loop, env->log);
+	if (ret < 0)
+		goto close_event;
+	*vdev = &blk->vdev;
+	return 0;
+
+close_event:
+	close(blk->completed.fd);
+free_blk:
+	free(blk);
+	return ret;
+}
