@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * virtio-rng, the entropy device (virtio 1.2, section 5.4), fed from getrandom(2).
+ *
+ * The device may give fewer bytes than a buffer holds (5.4.6.2), which is what bounds the work that
+ * a guest can ask for at once: BYTES_PER_CHAIN, which is more than Linux asks for, and
+ * CHAINS_PER_TURN, after which the rest waits until the I/O thread has looked after the other
+ * devices.
+ */
+#include "virtio/rng.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define RNG_DEVICE_ID	4 /* 5.4.1 */
+#define BYTES_PER_CHAIN 4096
+#define CHAINS_PER_TURN 16
+
+struct rng {
+	struct vdev vdev;
+	struct ev_source next_turn; /* an eventfd */
+};
+
+static struct rng *to_rng(struct vdev *vdev)
+{
+	return (struct rng *)vdev;
+}
+
+static size_t random_bytes(void *to, size_t len)
+{
+	ssize_t n;
+
+	/* More than 256 bytes at once may be cut short by a signal, such as the one that kicks a
+	 * vCPU. */
+	do
+		n = getrandom(to, len, 0);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/*
+ * Readable buffers, which the driver must not offer (5.4.6.1), are ignored: a chain of nothing else
+ * goes back with no byte written.
+ */
+static void fill(struct vchain *chain)
+{
+	uint8_t bytes[BYTES_PER_CHAIN];
+	size_t want = vchain_writable(chain);
+
+	if (want > sizeof(bytes))
+		want = sizeof(bytes);
+	vchain_write(chain, bytes, random_bytes(bytes, want));
+	explicit_bzero(bytes, want); /* they are the guest's secret now */
+}
+
+static void rng_notify(struct vdev *vdev, unsigned int queue)
+{
+	struct rng *rng = to_rng(vdev);
+	struct virtq *vq = &vdev->queue[queue];
+	struct vchain chain;
+
+	for (int i = 0; i < CHAINS_PER_TURN && vdev_pop(vdev, vq, &chain) == 1; i++) {
+		fill(&chain);
+		virtq_push(vq, &chain);
+	}
+	vdev_queue_interrupt(vdev, vq);
+	if (virtq_want_notify(vq, true))
+		eventfd_write(rng->next_turn.fd, 1);
+}
+
+static void next_turn(void *ctx, uint32_t epoll_events)
+{
+	struct rng *rng = ctx;
+	eventfd_t count;
+
+	(void)epoll_events;
+	if (eventfd_read(rng->next_turn.fd, &count) != 0)
+		return;
+	pthread_mutex_lock(&rng->vdev.lock);
+	vdev_notify(&rng->vdev, 0); /* not if the device was reset meanwhile */
+	pthread_mutex_unlock(&rng->vdev.lock);
+}
+
+static int rng_activate(struct vdev *vdev)
+{
+	(void)vdev;
+	return 0;
+}
+
+/* Nothing is ever in flight outside the lock. */
+static void rng_deactivate(struct vdev *vdev)
+{
+	(void)vdev;
+}
+
+static void rng_destroy(struct vdev *vdev)
+{
+	struct rng *rng = to_rng(vdev);
+
+	evloop_remove(vdev->loop, &rng->next_turn);
+	close(rng->next_turn.fd);
+	vdev_fini(vdev);
+	free(rng);
+}
+
+static const struct vdev_ops rng_ops = {
+	.name = "virtio-rng",
+	.device_id = RNG_DEVICE_ID,
+	.activate = rng_activate,
+	.deactivate = rng_deactivate,
+	.notify = rng_notify,
+	.destroy = rng_destroy,
+};
+
+int rng_create(const struct device_env *env, struct vdev **vdev)
+{
+	struct rng *rng = calloc(1, sizeof(*rng));
+	int err;
+
+	if (rng == NULL)
+		return -ENOMEM;
+	rng->vdev.ops = &rng_ops;
+	rng->vdev.nr_queues = 1;
+	rng->next_turn = (struct ev_source){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = next_turn,
+		.ctx = rng,
+	};
+	if (rng->next_turn.fd < 0) {
+		err = -errno;
+		goto free_rng;
+	}
+	err = vdev_init(&rng->vdev, env->mem, env->loop, env->log);
+	if (err != 0)
+		goto close_fd;
+	err = evloop_add(env->loop, &rng->next_turn, EPOLLIN);
+	if (err != 0)
+		goto fini_vdev;
+	*vdev = &rng->vdev;
+	return 0;
+
+fini_vdev:
+	vdev_fini(&rng->vdev);
+close_fd:
+	close(rng->next_turn.fd);
+free_rng:
+	free(rng);
+	return err;
+}
