@@ -37,6 +37,7 @@
 #define MEMMAP_HOLE_START    0xc0000000ull
 #define MEMMAP_HOLE_END	     0x100000000ull
 #define MEMMAP_VIRTIO	     0xd0000000ull
+#define MEMMAP_VIRTIO_SLOT   0x1000u /* bytes of each */
 #define MEMMAP_IOAPIC	     0xfec00000u
 #define MEMMAP_LAPIC	     0xfee00000u
 #define MEMMAP_KVM_IDENTITY  0xfffbc000u
