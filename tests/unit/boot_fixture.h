@@ -6,6 +6,7 @@
 #ifndef UNIT_BOOT_FIXTURE_H
 #define UNIT_BOOT_FIXTURE_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

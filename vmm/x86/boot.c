@@ -82,18 +82,6 @@ static uint64_t low_ram_end(const struct board *board)
 	return end < MEMMAP_HOLE_START ? end : MEMMAP_HOLE_START;
 }
 
-/* The size that was given as --mem: low RAM has no gaps, and then there is what is above 4 GiB. */
-static uint64_t memory_mib(const struct board *board)
-{
-	uint64_t bytes = low_ram_end(board);
-
-	for (unsigned int i = 0; i < board->nr_ranges; i++) {
-		if (board->range[i].type == BOARD_RAM && board->range[i].start >= MEMMAP_HOLE_END)
-			bytes += board->range[i].size_bytes;
-	}
-	return bytes >> 20;
-}
-
 /* The smallest power of two of MiB that has `bytes`: a --mem that people would type. */
 static uint64_t suggested_mib(uint64_t bytes)
 {
@@ -109,7 +97,10 @@ static uint64_t to_mib(uint64_t bytes)
 	return (bytes >> 20) + ((bytes & ((1u << 20) - 1)) != 0);
 }
 
-/* Says that `needed` bytes of low RAM are more than there are. */
+/*
+ * Says that `needed` bytes of low RAM are more than there are. A guest that has RAM above the hole
+ * has all 3 GiB below it, so where more helps, low RAM is what --mem gave.
+ */
 static int too_small(const struct board *board, uint64_t needed, const char *what, struct err *err)
 {
 	if (needed > MEMMAP_HOLE_START)
@@ -120,7 +111,7 @@ static int too_small(const struct board *board, uint64_t needed, const char *wha
 	return err_set(err, -ENOMEM,
 		       "--mem %" PRIu64 "M: this %s needs %" PRIu64 " MiB; use --mem %" PRIu64
 		       "M or more",
-		       memory_mib(board), what, to_mib(needed), suggested_mib(needed));
+		       low_ram_end(board) >> 20, what, to_mib(needed), suggested_mib(needed));
 }
 
 static int check_cmdline(const struct boot_image *image, const struct board *board, struct err *err)

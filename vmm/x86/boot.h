@@ -3,8 +3,10 @@
  * From the bytes of an image to guest memory and the state in which the boot processor starts.
  *
  * Pure functions: no KVM, no file descriptors, so that the loaders can be tested and fuzzed on any
- * host. One image format a file: boot_linux.c (bzImage), boot_elf.c (PVH, tinyvmm's own note,
- * other ELF64), boot_multiboot.c. boot.c tells them apart by content and does what they share.
+ * host. One image format a file: boot_linux.c (bzImage), boot_elf_note.c (tinyvmm's own note, PVH,
+ * other ELF64) on boot_elf.c (headers and segments), boot_pvh.c, boot_multiboot.c. boot.c tells
+ * them apart by content and does what they share, boot_state.c makes the entry states, boot_seen.c
+ * names what is no image, boot_gzip.c inflates.
  *
  * The order of calls: boot_identify(), boot_plan() which decides where everything goes and
  * checks that it fits, then (device tree and ACPI tables are made, knowing the plan) boot_load().
@@ -37,14 +39,14 @@ struct boot_image {
 	enum boot_protocol protocol;
 	const uint8_t *bytes;
 	size_t size;
-	uint64_t entry;		 /* where the protocol says to enter */
-	uint32_t note_flags;	 /* TINYVMM_NOTE_*; BOOT_TINYVMM only */
-	bool wants_irqchip;	 /* the least machine that this image needs */
+	uint64_t entry;	     /* where the protocol says to enter */
+	uint32_t note_flags; /* TINYVMM_NOTE_*; BOOT_TINYVMM only */
+	bool wants_irqchip;  /* the least machine that this image needs */
 	bool wants_acpi;
-	bool is_linux;		 /* bzImage, or a PVH kernel: wants virtio-rng and a serial console */
-	uint32_t cmdline_max;	 /* bytes without the NUL that the image accepts */
+	bool is_linux;	      /* bzImage, or a PVH kernel: wants virtio-rng and a serial console */
+	uint32_t cmdline_max; /* bytes without the NUL that the image accepts */
 	uint64_t initrd_max_addr; /* highest address the initrd's last byte may have */
-	uint64_t start, end;	 /* guest-physical span that the image occupies once loaded */
+	uint64_t start, end;	  /* guest-physical span that the image occupies once loaded */
 	uint32_t init_size_align; /* bzImage: kernel_alignment; else 0 */
 };
 
@@ -62,7 +64,10 @@ int boot_gunzip(const uint8_t *bytes, size_t size, size_t max_bytes, uint8_t **o
  */
 int boot_identify(const uint8_t *bytes, size_t size, struct boot_image *image, struct err *err);
 
-/* Where everything goes. Sizes of 0 mean: not there. */
+/*
+ * Where everything goes. Sizes of 0 mean: not there. The 16 bytes before the device tree are
+ * reserved with it: Linux wants a struct setup_data there (boot.rst, "setup_data").
+ */
 struct boot_plan {
 	uint64_t initrd_start;
 	uint64_t initrd_size;
@@ -71,9 +76,9 @@ struct boot_plan {
 };
 
 /*
- * Places initrd and device tree (page-aligned, as high as the image's limits and low RAM allow)
- * and checks that image, initrd and command line fit `board`. -ENOMEM / -E2BIG with a message that
- * names the option (--mem, --initrd, --append) and the remedy.
+ * Places initrd and device tree (on pages of their own, as high as the image's limits and low RAM
+ * allow) and checks that image, initrd and command line fit `board`. -ENOMEM / -E2BIG with a
+ * message that names the option (--mem, --initrd, --append) and the remedy.
  */
 int boot_plan(const struct boot_image *image, const struct board *board, uint64_t initrd_size,
 	      uint64_t fdt_size, struct boot_plan *plan, struct err *err);
@@ -87,11 +92,13 @@ enum boot_mode {
 struct boot_entry {
 	enum boot_mode mode;
 	uint64_t rip, rsp, rax, rbx, rcx, rdx, rsi, rdi;
-	uint64_t cr3;	     /* LONG64 */
-	uint64_t gdt;	     /* guest-physical address of the GDT that boot_load() wrote */
+	uint64_t cr3; /* LONG64 */
+	uint64_t gdt; /* guest-physical address of the GDT that boot_load() wrote */
 	uint16_t gdt_limit;
-	uint16_t code_selector, data_selector, tss_selector; /* tss 0: none needed beyond KVM's own */
-	bool all_cpus; /* every vCPU starts here, with its number in rsi; else the others wait for SIPI */
+	uint16_t code_selector, data_selector,
+		tss_selector; /* tss 0: none needed beyond KVM's own */
+	bool all_cpus; /* every vCPU starts here, with its number in rsi; else the others wait for
+			  SIPI */
 };
 
 /*

@@ -32,10 +32,6 @@ static int output_grow(struct output *out, struct err *err)
 	size_t capacity = out->capacity > out->max / 2 ? out->max + 1 : out->capacity * 2;
 	void *bytes;
 
-	if (out->used > out->max)
-		return err_set(err, -E2BIG,
-			       "gzip: inflates to more than %zu MiB; an image is not that large",
-			       out->max >> 20);
 	bytes = mremap(out->bytes, out->capacity, capacity, MREMAP_MAYMOVE);
 	if (bytes == MAP_FAILED)
 		return err_set(err, -errno, "gzip: no memory to inflate %zu MiB: %s",
@@ -63,6 +59,11 @@ static int inflate_all(z_stream *stream, const uint8_t *bytes, size_t size, stru
 		status = inflate(stream, Z_NO_FLUSH);
 		left -= step_in - stream->avail_in;
 		out->used += step_out - stream->avail_out;
+		if (out->used > out->max)
+			return err_set(
+				err, -E2BIG,
+				"gzip: inflates to more than %zu MiB; an image is not that large",
+				out->max >> 20);
 
 		if (status == Z_STREAM_END) {
 			/* RFC 1952 2.2: members may follow each other; gzip(1) ignores the rest. */
