@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The debug console of Bochs and QEMU: each byte written to its port appears on the console, no
+ * set-up needed; a read gives 0xe9, by which a guest finds it.
+ *
+ * The port has no status, so a guest cannot wait for a slow console. The write itself waits
+ * instead, for up to a second; if the console has not moved by then, it is taken to be stuck, and
+ * bytes are dropped and counted until it takes one again.
+ */
+#ifndef DEVICES_DEBUGCON_H
+#define DEVICES_DEBUGCON_H
+
+#include <stdint.h>
+
+#include "core/chario.h"
+#include "core/device.h"
+
+/* Claims `port`; writes to `host`, which outlives the device. Uses env's pio and log. 0 or -errno.
+ */
+int debugcon_create(const struct device_env *env, uint16_t port, const struct chario_host *host,
+		    struct device **device);
+
+#endif

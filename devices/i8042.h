@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An i8042 keyboard controller with nothing plugged in: its use is the reset line. A guest that
+ * probes it finds a working controller, no keyboard and no mouse, and needs no time-out for that.
+ * It raises no interrupts.
+ */
+#ifndef DEVICES_I8042_H
+#define DEVICES_I8042_H
+
+#include <stdint.h>
+
+#include "core/device.h"
+
+/* Claims the two ports; uses env's pio and end. 0 or -errno. */
+int i8042_create(const struct device_env *env, uint16_t data_port, uint16_t command_port,
+		 struct device **device);
+
+#endif
