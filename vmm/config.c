@@ -209,7 +209,7 @@ static const struct option_row rows[] = {
 	 config_parse_cpuid},
 	{"irqchip", 0, IRQCHIP_CHOICES,
 	 "interrupt controllers in KVM (default: what the image needs)", parse_irqchip},
-	{"pit", 0, ON_OFF_CHOICES, "i8254 timer in KVM (default: what the image needs)", parse_pit},
+	{"pit", 0, ON_OFF_CHOICES, "i8254 timer in KVM (default off)", parse_pit},
 	{"stats", 0, "[=FILE]",
 	 "count and time exits, and report at the end: a table on stderr or in FILE, JSON if FILE "
 	 "ends in .json",
@@ -251,6 +251,7 @@ struct getopt_tables {
 	struct option longs[NR_OF(rows) + 1];
 };
 
+/* Fills tables that are all zero; both end in a zero. */
 static void fill_getopt_tables(struct getopt_tables *tables)
 {
 	char *letter = tables->letters;
@@ -270,8 +271,6 @@ static void fill_getopt_tables(struct getopt_tables *tables)
 		if (has_arg(&rows[i]) == optional_argument)
 			*letter++ = ':';
 	}
-	*letter = '\0';
-	tables->longs[NR_OF(rows)] = (struct option){0};
 }
 
 static const struct option_row *row_of(int opt)
@@ -383,7 +382,7 @@ static int positional(const char *arg, const struct option_row *previous, struct
 static int parse_argv(struct config *config, int argc, char **argv, struct err *err)
 {
 	const struct option_row *previous = NULL;
-	struct getopt_tables tables;
+	struct getopt_tables tables = {0};
 	int opt;
 
 	fill_getopt_tables(&tables);

@@ -52,7 +52,8 @@ static void print_statuses(FILE *to)
 		enum exit_status status;
 		const char *meaning;
 	} statuses[] = {
-		{EXIT_STATUS_OK, "the guest powered off, or was ended from the console (Ctrl-A x)"},
+		{EXIT_STATUS_OK,
+		 "the guest powered off or halted for good, or was ended from the console"},
 		{EXIT_STATUS_USAGE, "bad usage or input, before the guest started"},
 		{EXIT_STATUS_RESET, "the guest reset itself, with --on-reset exit"},
 		{EXIT_STATUS_TRIPLE_FAULT, "the guest shut down: a triple fault"},

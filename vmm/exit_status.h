@@ -12,7 +12,7 @@
 #define VMM_EXIT_STATUS_H
 
 enum exit_status {
-	EXIT_STATUS_OK = 0,	      /* the guest powered off, or was ended from the console */
+	EXIT_STATUS_OK = 0,	      /* powered off, halted for good, or ended from the console */
 	EXIT_STATUS_USAGE = 2,	      /* bad usage or input; the guest has not started */
 	EXIT_STATUS_RESET = 4,	      /* the guest reset itself, with --on-reset exit */
 	EXIT_STATUS_TRIPLE_FAULT = 6, /* the guest shut down (KVM_EXIT_SHUTDOWN) */
