@@ -217,6 +217,7 @@ static void fadt_is_hardware_reduced(void **state)
 	check_port(&fadt->sleep_status, PORT_POWER + POWER_SLEEP_STATUS);
 	assert_memory_equal(fadt->fixed_hardware, zeros, sizeof(fadt->fixed_hardware));
 	assert_memory_equal(fadt->x_fixed_hardware, zeros, sizeof(fadt->x_fixed_hardware));
+	assert_int_equal(fadt->century, 0x32);
 	assert_int_equal(fadt->firmware_ctrl, 0);
 	assert_int_equal(fadt->x_firmware_ctrl, 0);
 	assert_int_equal(fadt->boot_arch, FADT_LEGACY_DEVICES | FADT_VGA_NOT_PRESENT);

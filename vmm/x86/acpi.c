@@ -103,9 +103,11 @@ static uint64_t add_fadt(struct tables *tables, const struct board *board, uint6
 	size_t start = begin_table(tables);
 	struct acpi_fadt fadt = {
 		.header = table_header("FACP", 6),
+		.century = 0x32, /* where every BIOS has it, and devices/rtc.c */
 		/*
-		 * Port 0x64 takes the reset command and nothing else, so 8042 stays clear: a
-		 * guest that probes for a keyboard waits in vain, at an exit for each look.
+		 * Nothing is plugged into the keyboard controller, so 8042 stays clear: it spares
+		 * the guest the search, which is an exit for each look. Resetting through port
+		 * 0x64 works all the same.
 		 */
 		.boot_arch = FADT_VGA_NOT_PRESENT,
 		.flags = FADT_WBINVD | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_RESET_REG_SUP |

@@ -56,7 +56,8 @@ struct acpi_fadt {
 	uint32_t dsdt;
 	uint8_t reserved1;
 	uint8_t pm_profile;
-	uint8_t fixed_hardware[63]; /* SCI_INT to CENTURY */
+	uint8_t fixed_hardware[62]; /* SCI_INT to MON_ALRM */
+	uint8_t century;	    /* index of the CMOS clock's byte */
 	uint16_t boot_arch;	    /* 5.2.9.3: IAPC_BOOT_ARCH */
 	uint8_t reserved2;
 	uint32_t flags;
@@ -207,6 +208,7 @@ _Static_assert(sizeof(struct acpi_header) == 36, "header");
 _Static_assert(sizeof(struct acpi_address) == 12, "GAS");
 _Static_assert(offsetof(struct acpi_fadt, dsdt) == 40, "FADT DSDT");
 _Static_assert(offsetof(struct acpi_fadt, pm_profile) == 45, "FADT Preferred_PM_Profile");
+_Static_assert(offsetof(struct acpi_fadt, century) == 108, "FADT CENTURY");
 _Static_assert(offsetof(struct acpi_fadt, boot_arch) == 109, "FADT IAPC_BOOT_ARCH");
 _Static_assert(offsetof(struct acpi_fadt, flags) == 112, "FADT Flags");
 _Static_assert(offsetof(struct acpi_fadt, reset_reg) == 116, "FADT RESET_REG");

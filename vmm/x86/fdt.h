@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The flattened device tree that describes the board to payloads and to Linux kernels that read
+ * The flattened device tree that describes the board to payloads, and to Linux kernels that read
  * one (Devicetree 0.4; virtio,mmio and CPU bindings as in the kernel's Documentation/devicetree).
+ *
+ * A Linux with CONFIG_OF must not get it together with ACPI tables: it would find each processor
+ * and each virtio-mmio slot twice. With acpi=off on its command line, the tree is all it needs.
  */
 #ifndef X86_FDT_H
 #define X86_FDT_H
