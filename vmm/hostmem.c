@@ -65,71 +65,88 @@ static uint64_t page_bytes_of(const struct config_mem *mem)
 
 /* ---- what the host has ---- */
 
-int hostmem_check_huge_pages(const struct config_mem *mem, const char *sysfs, struct err *err)
+int hostmem_check_huge_pages(const struct config_mem *mem, const char *root, struct err *err)
 {
+	const char *pages = mem->pages == MEM_PAGES_1G ? "1g" : "2m";
 	uint64_t page_bytes = page_bytes_of(mem);
 	uint64_t needed = mem->size_bytes / page_bytes;
 	uint64_t free_pages = 0, reserved = 0, total = 0;
-	char dir[128], node[48] = "", text[MEM_TEXT], size[CONFIG_SIZE_TEXT];
+	char parent[64] = "/sys/kernel/mm", pool[128], text[MEM_TEXT], size[CONFIG_SIZE_TEXT];
 
 	if (mem->node >= 0)
-		snprintf(node, sizeof(node), "devices/system/node/node%d", mem->node);
-	snprintf(dir, sizeof(dir), "/%s/hugepages/hugepages-%" PRIu64 "kB",
-		 mem->node >= 0 ? node : "kernel/mm", page_bytes / 1024);
+		snprintf(parent, sizeof(parent), "/sys/devices/system/node/node%d", mem->node);
+	snprintf(pool, sizeof(pool), "%s/hugepages/hugepages-%" PRIu64 "kB", parent,
+		 page_bytes / 1024);
 	config_format_size(size, page_bytes);
-	if (hostfile_read_u64(&free_pages, "%s%s/free_hugepages", sysfs, dir) != 0 ||
-	    hostfile_read_u64(&total, "%s%s/nr_hugepages", sysfs, dir) != 0)
+	if (hostfile_read_u64(&free_pages, "%s%s/free_hugepages", root, pool) != 0 ||
+	    hostfile_read_u64(&total, "%s%s/nr_hugepages", root, pool) != 0)
 		return err_set(err, -ENOENT,
-			       "%s: this host has no huge pages of %s%s; drop pages=%s",
+			       "%s: this host has no huge pages of %s%s; drop pages=%s%s",
 			       mem_text(mem, text), size, mem->node >= 0 ? " on that node" : "",
-			       mem->pages == MEM_PAGES_1G ? "1g, or use pages=2m" : "2m");
+			       pages, mem->pages == MEM_PAGES_1G ? ", or use pages=2m" : "");
 	/* Free pages include those that other mappings have a claim to; nodes keep no such count.
 	 */
-	(void)hostfile_read_u64(&reserved, "%s%s/resv_hugepages", sysfs, dir);
+	(void)hostfile_read_u64(&reserved, "%s%s/resv_hugepages", root, pool);
 	free_pages -= reserved < free_pages ? reserved : free_pages;
 	if (free_pages >= needed)
 		return 0;
 	return err_set(err, -ENOMEM,
 		       "%s: needs %" PRIu64 " huge pages of %s, %" PRIu64 " of %" PRIu64
 		       " are free; reserve them with \"echo %" PRIu64
-		       " > /sys%s/nr_hugepages\" as root, or drop pages=%s",
+		       " > %s/nr_hugepages\" as root, or drop pages=%s",
 		       mem_text(mem, text), needed, size, free_pages, total,
-		       total - free_pages + needed, dir, mem->pages == MEM_PAGES_1G ? "1g" : "2m");
+		       total - free_pages + needed, pool, pages);
 }
 
-/* The number of kB behind "\nMemAvailable:", or -ENOENT. */
-static int find_available(const char *meminfo, uint64_t *bytes)
+/* The bytes that a line "<field>   <number> kB" tells, or 0. */
+static uint64_t meminfo_bytes(const char *meminfo, const char *field)
 {
-	static const char field[] = "\nMemAvailable:";
 	const char *p = strstr(meminfo, field);
+	uint64_t bytes = 0;
 	char number[24];
 	size_t len;
 
 	if (p == NULL)
-		return -ENOENT;
+		return 0;
 	p += strlen(field);
 	p += strspn(p, " ");
 	len = strspn(p, "0123456789");
 	if (len == 0 || len > sizeof(number) - 2)
-		return -ENOENT;
+		return 0;
 	memcpy(number, p, len);
 	memcpy(number + len, "k", 2);
-	return parse_size(number, bytes);
+	return parse_size(number, &bytes) == 0 ? bytes : 0;
 }
 
-int hostmem_check_available(const struct config_mem *mem, const char *meminfo_path, struct err *err)
+/* What a process could get without swapping, or 0 if the kernel does not say. */
+static uint64_t available_bytes(const char *root, int node)
 {
-	char meminfo[4096], text[MEM_TEXT];
-	uint64_t available;
+	char meminfo[4096];
 
-	/* A host that does not say is asked by trying. */
-	if (hostfile_read(meminfo, sizeof(meminfo), "%s", meminfo_path) != 0 ||
-	    find_available(meminfo, &available) != 0 || mem->size_bytes <= available)
+	if (node < 0) {
+		if (hostfile_read(meminfo, sizeof(meminfo), "%s/proc/meminfo", root) != 0)
+			return 0;
+		return meminfo_bytes(meminfo, "MemAvailable:");
+	}
+	if (hostfile_read(meminfo, sizeof(meminfo), "%s/sys/devices/system/node/node%d/meminfo",
+			  root, node) != 0)
+		return 0;
+	/* A node has no such line: what is free, and file pages that can be dropped. */
+	return meminfo_bytes(meminfo, " MemFree:") + meminfo_bytes(meminfo, " Active(file):") +
+	       meminfo_bytes(meminfo, " Inactive(file):");
+}
+
+int hostmem_check_available(const struct config_mem *mem, const char *root, struct err *err)
+{
+	uint64_t available = available_bytes(root, mem->node);
+	char text[MEM_TEXT];
+
+	if (available == 0 || mem->size_bytes <= available)
 		return 0;
 	return err_set(err, -ENOMEM,
-		       "%s: only %" PRIu64
-		       "M of memory are available; ask for less, or drop prealloc",
-		       mem_text(mem, text), available >> 20);
+		       "%s: only %" PRIu64 "M of memory are available%s; ask for less, or drop "
+		       "prealloc",
+		       mem_text(mem, text), available >> 20, mem->node >= 0 ? " on that node" : "");
 }
 
 /* ---- NUMA ---- */
@@ -229,7 +246,7 @@ static int cannot_map(const struct config_mem *mem, int error, struct err *err)
 static int map_huge(struct hostmem *hostmem, const struct config_mem *mem, struct err *err)
 {
 	int shift = __builtin_ctzll(hostmem->page_bytes);
-	int ret = hostmem_check_huge_pages(mem, "/sys", err);
+	int ret = hostmem_check_huge_pages(mem, "", err);
 
 	if (ret != 0)
 		return ret;
@@ -280,7 +297,7 @@ int hostmem_map(struct hostmem *hostmem, const struct config_mem *mem, struct er
 	*hostmem =
 		(struct hostmem){.size_bytes = mem->size_bytes, .page_bytes = page_bytes_of(mem)};
 	if (mem->prealloc && !huge)
-		ret = hostmem_check_available(mem, "/proc/meminfo", err);
+		ret = hostmem_check_available(mem, "", err);
 	if (ret == 0)
 		ret = huge ? map_huge(hostmem, mem, err) : map_small(hostmem, mem, err);
 	if (ret != 0)

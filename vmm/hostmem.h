@@ -29,13 +29,12 @@ int hostmem_map(struct hostmem *hostmem, const struct config_mem *mem, struct er
 void hostmem_unmap(struct hostmem *hostmem);
 
 /*
- * What hostmem_map() asks beforehand, with the files to read given, for tests on made-up hosts.
- * Are there free huge pages enough? Is there memory enough for `prealloc`? 0 or -errno with the
- * message.
+ * What hostmem_map() asks beforehand, with the directory that stands for / given, for tests on
+ * made-up hosts. Are there free huge pages enough? Is there memory enough for `prealloc` (or does
+ * the host not say)? 0 or -errno with the message.
  */
-int hostmem_check_huge_pages(const struct config_mem *mem, const char *sysfs, struct err *err);
-int hostmem_check_available(const struct config_mem *mem, const char *meminfo_path,
-			    struct err *err);
+int hostmem_check_huge_pages(const struct config_mem *mem, const char *root, struct err *err);
+int hostmem_check_available(const struct config_mem *mem, const char *root, struct err *err);
 
 /* Binds a part to a host node (best effort placement of a guest node). 0 or -errno. */
 int hostmem_bind(const struct hostmem *hostmem, uint64_t offset, uint64_t len, unsigned int node);

@@ -108,37 +108,65 @@ static void prealloc_takes_every_page(void **state)
 
 static void prealloc_of_too_much_says_what_is_there(void **state)
 {
-	static const char *const meminfo = "MemTotal:       24675936 kB\n"
-					   "MemFree:        20000000 kB\n"
-					   "MemAvailable:    2097152 kB\n";
-	struct config_mem mem = {.size_bytes = 2 * GIB, .node = -1, .prealloc = true};
-	char path[128];
-	struct tempdir dir;
-	struct err err;
+	static const struct {
+		const char *file, *content;
+		struct config_mem mem;
+		const char *message; /* NULL: there is enough, or the host does not say */
+	} cases[] = {
+		{"proc/meminfo",
+		 "MemTotal: 24675936 kB\nMemAvailable:    2097152 kB\n",
+		 {.size_bytes = 2 * GIB, .node = -1, .prealloc = true},
+		 NULL},
+		{"proc/meminfo",
+		 "MemTotal: 24675936 kB\nMemAvailable:    2097151 kB\n",
+		 {.size_bytes = 2 * GIB, .node = -1, .prealloc = true},
+		 "--mem 2G,prealloc: only 2047M of memory are available; ask for less, or drop "
+		 "prealloc"},
+		{"proc/meminfo",
+		 "MemTotal: 1 kB\nMemAvailable: much\n",
+		 {.size_bytes = 2 * GIB, .node = -1, .prealloc = true},
+		 NULL},
+		{"proc/meminfo",
+		 "MemTotal: 1 kB\n",
+		 {.size_bytes = 2 * GIB, .node = -1, .prealloc = true},
+		 NULL},
+		{"proc/nothing", "", {.size_bytes = 2 * GIB, .node = -1, .prealloc = true}, NULL},
+		{"sys/devices/system/node/node1/meminfo",
+		 "Node 1 MemTotal: 4194304 kB\nNode 1 MemFree:  1048576 kB\n"
+		 "Node 1 Active(file):  1024 kB\nNode 1 Inactive(file):  2048 kB\n",
+		 {.size_bytes = GIB + 3 * MIB, .node = 1, .prealloc = true},
+		 NULL},
+		{"sys/devices/system/node/node1/meminfo",
+		 "Node 1 MemTotal: 4194304 kB\nNode 1 MemFree:  1048576 kB\n"
+		 "Node 1 Active(file):  1024 kB\nNode 1 Inactive(file):  2048 kB\n",
+		 {.size_bytes = GIB + 4 * MIB, .node = 1, .prealloc = true},
+		 "--mem 1028M,prealloc,node=1: only 1027M of memory are available on that node; "
+		 "ask "
+		 "for less, or drop prealloc"},
+	};
+	size_t i;
 
 	(void)state;
-	tempdir_create(&dir);
-	tempdir_write(&dir, "meminfo", meminfo);
-	snprintf(path, sizeof(path), "%s/meminfo", dir.path);
-	assert_int_equal(hostmem_check_available(&mem, path, &err), 0);
-	mem.size_bytes += 4096;
-	assert_int_equal(hostmem_check_available(&mem, path, &err), -ENOMEM);
-	mem.size_bytes = 3 * GIB;
-	assert_int_equal(hostmem_check_available(&mem, path, &err), -ENOMEM);
-	assert_string_equal(err.text, "--mem 3G,prealloc: only 2048M of memory are available; ask "
-				      "for less, or drop prealloc");
-	/* A host that does not say is asked by trying. */
-	tempdir_write(&dir, "meminfo", "MemTotal: 1 kB\nMemAvailable: much\n");
-	assert_int_equal(hostmem_check_available(&mem, path, &err), 0);
-	tempdir_remove(&dir);
-	assert_int_equal(hostmem_check_available(&mem, path, &err), 0);
+	for (i = 0; i < NR_OF(cases); i++) {
+		struct tempdir dir;
+		struct err err;
+		int ret;
+
+		tempdir_create(&dir);
+		tempdir_write(&dir, cases[i].file, cases[i].content);
+		ret = hostmem_check_available(&cases[i].mem, dir.path, &err);
+		assert_int_equal(ret, cases[i].message != NULL ? -ENOMEM : 0);
+		if (cases[i].message != NULL)
+			assert_string_equal(err.text, cases[i].message);
+		tempdir_remove(&dir);
+	}
 }
 
 static void too_few_huge_pages_are_counted_and_the_remedy_named(void **state)
 {
-#define POOL_2M "kernel/mm/hugepages/hugepages-2048kB/"
-#define POOL_1G "kernel/mm/hugepages/hugepages-1048576kB/"
-#define NODE_2M "devices/system/node/node1/hugepages/hugepages-2048kB/"
+#define POOL_2M "sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define POOL_1G "sys/kernel/mm/hugepages/hugepages-1048576kB/"
+#define NODE_2M "sys/devices/system/node/node1/hugepages/hugepages-2048kB/"
 	static const struct {
 		const char *pool;
 		const char *total, *free, *reserved; /* NULL: no such file */
