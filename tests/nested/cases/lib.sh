@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+# What cases are written with; runs in level 1, under busybox's sh. A case is a line
+#
+#	it "name that says the rule" function argument...
+#
+# and its function, in a subshell, starts guests with `linux` or `tinyvmm_run` and then expects things
+# of $status, of the console's bytes ($out) and of tinyvmm's own words ($err). The first expectation
+# that is not met ends the case. Everything for run.sh goes out as lines that begin with "@@ ".
+
+out=/tmp/out err=/tmp/err
+append=
+limit=${limit:-150} # seconds that one guest may take; an emulated machine under load is slow
+
+# Level 1 runs only the cases that match `only`.
+it() {
+	name=$1
+	shift
+	if [ -n "$only" ] && ! echo "$name" | grep -Eq -- "$(echo "$only" | tr + ' ')"; then
+		return
+	fi
+	rm -rf /tmp/*
+	began=$(cut -d' ' -f1 /proc/uptime)
+	("$@")
+	case $? in
+	0) echo "@@ ok $name ($(seconds_since "$began") s)" ;;
+	77) echo "@@ SKIP $name: $(cat /tmp/why)" ;;
+	*)
+		echo "@@ FAIL $name: $(cat /tmp/why 2>/dev/null || echo "the case itself broke")"
+		show_log "the last tinyvmm:" /tmp/command
+		show_log "what it said:" $err
+		show_log "the end of its guest's console:" $out
+		echo "@@ ."
+		;;
+	esac
+	# Nothing outlives its case; this machine is ours alone.
+	killall -q -9 tinyvmm nc sleep
+}
+
+seconds_since() {
+	awk -v t="$1" '{ printf "%.1f", $1 - t }' /proc/uptime
+}
+
+show_log() {
+	echo "@@ | $1"
+	tail -n 40 "$2" 2>/dev/null | tr -d '\r' | sed 's/^/@@ |    /'
+}
+
+fail() {
+	echo "$*" >/tmp/why
+	exit 1
+}
+
+skip() {
+	echo "$*" >/tmp/why
+	exit 77
+}
+
+# ---- starting guests ----------------------------------------------------------------------------
+
+# tinyvmm_run OPTION...: to its end; sets $status.
+tinyvmm_run() {
+	echo "$*" >/tmp/command
+	timeout -k 10 "$limit" tinyvmm "$@" >$out 2>$err </dev/null
+	status=$?
+	echo "exit status $status" >>/tmp/command
+	# What timeout(1) sent is SIGTERM, which tinyvmm dies by, in order or not.
+	[ $status != 143 ] && [ $status != 137 ] || fail "still running after $limit seconds"
+}
+
+# tinyvmm_start OPTION...: in the background, as $pid; type_line writes to its standard input.
+tinyvmm_start() {
+	echo "$*" >/tmp/command
+	mkfifo /tmp/in
+	tinyvmm "$@" >$out 2>$err </tmp/in &
+	pid=$!
+	exec 3>/tmp/in
+}
+
+type_line() {
+	printf '%s\n' "$*" >&3
+}
+
+# Waits for the end of what tinyvmm_start started; sets $status.
+finish() {
+	sleep "$limit" && kill -9 $pid &
+	watchdog=$!
+	wait $pid
+	status=$?
+	echo "exit status $status" >>/tmp/command
+	kill $watchdog 2>/dev/null
+	exec 3>&-
+	[ $status != 137 ] || fail "still running after $limit seconds"
+}
+
+# boot_linux HOW KERNEL/FORMAT STEPS OPTION...: boots the guest, which takes these steps and powers off; HOW is
+# tinyvmm_run or tinyvmm_start. $append goes to the kernel too. Crypto self-tests of a kernel take a
+# second here and are not ours.
+boot_linux() {
+	how=$1 image=$2 steps=$3
+	shift 3
+	$how --kernel "/kernel/$image" --initrd "/guest/${image%/*}.cpio" \
+		--append "console=ttyS0 panic=-1 quiet cryptomgr.notests $append steps=$steps" "$@"
+}
+
+linux() {
+	boot_linux tinyvmm_run "$@"
+}
+
+linux_start() {
+	boot_linux tinyvmm_start "$@"
+}
+
+# ---- expectations -------------------------------------------------------------------------------
+
+# said KEY: what the guest reported under this key
+said() {
+	sed -n "s/^@$1 //p" $out | tr -d '\r'
+}
+
+# await TEXT FILE [COUNT]: until that many lines (one) of the file contain it
+await() {
+	tries=$((limit * 5))
+	until [ "$(grep -cF -- "$1" "$2" 2>/dev/null)" -ge "${3:-1}" ]; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || fail "waited $limit seconds for \"$1\""
+		kill -0 $pid 2>/dev/null || fail "tinyvmm ended before \"$1\""
+		sleep 0.2
+	done
+}
+
+# same WHAT GOT WANTED
+same() {
+	[ "$2" = "$3" ] || fail "$1 is \"$2\", not \"$3\""
+}
+
+# within WHAT GOT LOWEST HIGHEST
+within() {
+	[ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || fail "$1 is \"$2\", not within $3..$4"
+}
+
+# contains WHAT FILE TEXT
+contains() {
+	grep -qF -- "$3" "$2" || fail "$1 does not contain \"$3\""
+}
+
+# The guest did all its steps and powered off; tinyvmm had nothing to say.
+powered_off() {
+	broken=$(said broken)
+	[ -z "$broken" ] || fail "the guest could not load $broken"
+	grep -q '^@done' $out || fail "the guest did not finish its steps (status $status)"
+	same "the exit status" $status 0
+	quiet
+}
+
+quiet() {
+	[ ! -s $err ] || fail "tinyvmm said: $(head -n 3 $err | tr '\n' ' ')"
+}
