@@ -30,8 +30,9 @@ int tap_parse_options(const char *value, struct tap_options *options, struct err
 struct tap {
 	int fd; /* non-blocking */
 	char ifname[IFNAMSIZ];
-	bool created;
-	uint8_t mac[TAP_MAC_BYTES]; /* the guest's: as given, else locally administered and random */
+	bool created; /* by us, and set up: the user has only to give it an address or a bridge */
+	uint8_t mac[TAP_MAC_BYTES]; /* the guest's: as given, else locally administered and random
+				     */
 	uint32_t offloads;	    /* TUN_F_* that the host side agreed to, at most */
 };
 
@@ -48,5 +49,12 @@ int tap_set_offloads(const struct tap *tap, uint32_t offloads);
 
 /* Is the interface up and running? For the guest's link status. */
 bool tap_link_is_up(const struct tap *tap);
+
+/*
+ * A descriptor, the caller's to close, that becomes readable when an interface of this host may
+ * have changed: empty it with tap_link_events_drain(), then ask tap_link_is_up(). Or -errno.
+ */
+int tap_link_events_open(void);
+void tap_link_events_drain(int fd);
 
 #endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * virtio-net (virtio 1.2, section 5.1) on a TAP, served from the I/O thread.
+ *
+ * The header of a packet is the same on both sides, so it passes through with the packet; the
+ * host's network stack takes on what the guest left undone, and the other way round, as negotiated.
+ *
+ * No packet is dropped for want of room: without receive buffers the TAP is not listened to until
+ * the driver brings some (its own queue fills then, as a network card's would), and a TAP that
+ * takes no more is waited for. Each round moves a bounded number of packets, so that one busy
+ * network does not hold up the other devices.
+ */
+#include "virtio/net.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_ids.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "virtio/net_io.h"
+
+/* ---- events ---- */
+
+/* Listens to the TAP for what there is something to do about, and not at all for nothing. */
+static void update_listening(struct net *net)
+{
+	struct evloop *loop = net->vdev.loop;
+	uint32_t wanted = 0;
+	int err = 0;
+
+	if (net_is_live(net) && !net->tap_is_gone)
+		wanted = (net->rx_starved ? 0u : EPOLLIN) | (net->tx_blocked ? EPOLLOUT : 0u);
+	if (wanted == net->listening)
+		return;
+	if (wanted == 0)
+		evloop_remove(loop, &net->tap_source);
+	else if (net->listening == 0)
+		err = evloop_add(loop, &net->tap_source, wanted);
+	else
+		err = evloop_modify(loop, &net->tap_source, wanted);
+	if (err != 0)
+		log_limited(net->vdev.log, &net->vdev.log_limit, LOG_ERROR,
+			    "virtio-net %s: cannot listen to the TAP: %s", net->vdev.id,
+			    strerror(-err));
+	else
+		net->listening = wanted;
+}
+
+static void update_link(struct net *net)
+{
+	bool up = !net->tap_is_gone && tap_link_is_up(net->tap);
+	uint16_t status = htole16(up ? VIRTIO_NET_S_LINK_UP : 0);
+
+	if (status == net->config.status)
+		return;
+	net->config.status = status;
+	vdev_config_changed(&net->vdev);
+}
+
+void net_lose_tap(struct net *net, int error)
+{
+	if (net->tap_is_gone)
+		return;
+	net->tap_is_gone = true;
+	log_limited(net->vdev.log, &net->vdev.log_limit, LOG_WARN,
+		    "virtio-net %s: the TAP is gone (%s); the guest sees a link that is down",
+		    net->vdev.id, strerror(error));
+	update_link(net);
+}
+
+static void tap_ready(void *ctx, uint32_t epoll_events)
+{
+	struct net *net = ctx;
+
+	pthread_mutex_lock(&net->vdev.lock);
+	if (net->vdev.active) {
+		if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0)
+			net_lose_tap(net, ENODEV);
+		if (net->tx_blocked && (epoll_events & (uint32_t)~EPOLLIN) != 0)
+			net_transmit(net);
+		if ((epoll_events & EPOLLIN) != 0)
+			net_receive(net);
+		update_listening(net);
+	}
+	pthread_mutex_unlock(&net->vdev.lock);
+}
+
+static void transmit_again(void *ctx, uint32_t epoll_events)
+{
+	struct net *net = ctx;
+	eventfd_t count;
+
+	(void)epoll_events;
+	pthread_mutex_lock(&net->vdev.lock);
+	if (net->vdev.active) {
+		(void)!eventfd_read(net->again.fd, &count);
+		net_transmit(net);
+		update_listening(net);
+	}
+	pthread_mutex_unlock(&net->vdev.lock);
+}
+
+static void link_changed(void *ctx, uint32_t epoll_events)
+{
+	struct net *net = ctx;
+
+	(void)epoll_events;
+	pthread_mutex_lock(&net->vdev.lock);
+	if (net->vdev.active) {
+		tap_link_events_drain(net->link_source.fd);
+		update_link(net);
+	}
+	pthread_mutex_unlock(&net->vdev.lock);
+}
+
+static void net_notify(struct vdev *vdev, unsigned int queue)
+{
+	struct net *net = (struct net *)vdev;
+
+	if (queue == NET_RX)
+		net_receive(net);
+	else if (!net->tx_blocked)
+		net_transmit(net);
+	update_listening(net);
+}
+
+/* ---- the device ---- */
+
+/* What the host may leave to this guest, in the TAP's terms. */
+static uint32_t accepted_offloads(const struct vdev *vdev)
+{
+	uint32_t offloads = 0;
+
+	/* 5.1.3.1: nothing without checksums; the driver may not have read that. */
+	if (!vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_CSUM))
+		return 0;
+	if (vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_TSO4))
+		offloads |= TUN_F_TSO4;
+	if (vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_TSO6))
+		offloads |= TUN_F_TSO6;
+	if (offloads != 0 && vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_ECN))
+		offloads |= TUN_F_TSO_ECN;
+	return offloads | TUN_F_CSUM;
+}
+
+static int net_activate(struct vdev *vdev)
+{
+	struct net *net = (struct net *)vdev;
+	int ret;
+
+	net->listening = 0;
+	net->tap_is_gone = false;
+	net->tx_blocked = false;
+	net->packet_len = 0;
+	ret = tap_set_offloads(net->tap, accepted_offloads(vdev));
+	if (ret < 0)
+		return ret;
+	net->link_source.fd = tap_link_events_open();
+	if (net->link_source.fd < 0) {
+		ret = net->link_source.fd;
+		goto reset_offloads;
+	}
+	ret = evloop_add(vdev->loop, &net->link_source, EPOLLIN);
+	if (ret < 0)
+		goto close_link;
+	ret = evloop_add(vdev->loop, &net->again, EPOLLIN);
+	if (ret < 0)
+		goto remove_link;
+	net->rx_starved = !vdev->queue[NET_RX].enabled;
+	if (!net->rx_starved) {
+		ret = evloop_add(vdev->loop, &net->tap_source, EPOLLIN);
+		if (ret < 0)
+			goto remove_again;
+		net->listening = EPOLLIN;
+	}
+	update_link(net);
+	return 0;
+
+remove_again:
+	evloop_remove(vdev->loop, &net->again);
+remove_link:
+	evloop_remove(vdev->loop, &net->link_source);
+close_link:
+	close(net->link_source.fd);
+reset_offloads:
+	(void)tap_set_offloads(net->tap, 0);
+	return ret;
+}
+
+static void net_deactivate(struct vdev *vdev)
+{
+	struct net *net = (struct net *)vdev;
+
+	if (net->listening != 0)
+		evloop_remove(vdev->loop, &net->tap_source);
+	evloop_remove(vdev->loop, &net->again);
+	evloop_remove(vdev->loop, &net->link_source);
+	close(net->link_source.fd);
+	/* Fails only for a TAP that is gone. */
+	(void)tap_set_offloads(net->tap, 0);
+	if (net->rx_dropped != 0 || net->tx_dropped != 0)
+		log_info(vdev->log,
+			 "virtio-net %s: dropped %" PRIu64 " received and %" PRIu64 " sent packets",
+			 vdev->id, net->rx_dropped, net->tx_dropped);
+	net->rx_dropped = 0;
+	net->tx_dropped = 0;
+}
+
+static void net_destroy(struct vdev *vdev)
+{
+	struct net *net = (struct net *)vdev;
+
+	vdev_fini(vdev);
+	close(net->again.fd);
+	free(net);
+}
+
+static const struct vdev_ops net_ops = {
+	.name = "virtio-net",
+	.device_id = VIRTIO_ID_NET,
+	.activate = net_activate,
+	.deactivate = net_deactivate,
+	.notify = net_notify,
+	.destroy = net_destroy,
+};
+
+static uint64_t offered_features(const struct tap *tap)
+{
+	static const struct {
+		uint32_t offload;
+		unsigned int feature;
+	} to_guest[] = {
+		{TUN_F_CSUM, VIRTIO_NET_F_GUEST_CSUM},
+		{TUN_F_TSO4, VIRTIO_NET_F_GUEST_TSO4},
+		{TUN_F_TSO6, VIRTIO_NET_F_GUEST_TSO6},
+		{TUN_F_TSO_ECN, VIRTIO_NET_F_GUEST_ECN},
+	};
+	/* A TAP with virtio-net headers takes these from anybody. */
+	uint64_t features = 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 |
+			    1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN |
+			    1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |
+			    1ull << VIRTIO_NET_F_MRG_RXBUF;
+
+	for (size_t i = 0; i < sizeof(to_guest) / sizeof(to_guest[0]); i++) {
+		if ((tap->offloads & to_guest[i].offload) != 0)
+			features |= 1ull << to_guest[i].feature;
+	}
+	return features;
+}
+
+int net_create(const struct device_env *env, struct tap *tap, struct vdev **vdev)
+{
+	struct net *net = calloc(1, sizeof(*net));
+	int ret;
+
+	if (net == NULL)
+		return -ENOMEM;
+	net->tap = tap;
+	net->tap_source = (struct ev_source){.fd = tap->fd, .ready = tap_ready, .ctx = net};
+	net->link_source = (struct ev_source){.fd = -1, .ready = link_changed, .ctx = net};
+	net->again = (struct ev_source){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = transmit_again,
+		.ctx = net,
+	};
+	if (net->again.fd < 0) {
+		ret = -errno;
+		goto free_net;
+	}
+	memcpy(net->config.mac, tap->mac, sizeof(net->config.mac));
+	net->config.status = htole16(tap_link_is_up(tap) ? VIRTIO_NET_S_LINK_UP : 0);
+	net->vdev.ops = &net_ops;
+	net->vdev.id = tap->ifname;
+	net->vdev.features_offered = offered_features(tap);
+	net->vdev.config = (uint8_t *)&net->config;
+	net->vdev.config_size = sizeof(net->config);
+	net->vdev.nr_queues = 2;
+	ret = vdev_init(&net->vdev, env->mem, env->loop, env->log);
+	if (ret < 0)
+		goto close_again;
+	*vdev = &net->vdev;
+	return 0;
+
+close_again:
+	close(net->again.fd);
+free_net:
+	free(net);
+	return ret;
+}
