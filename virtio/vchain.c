@@ -90,20 +90,20 @@ static int map(const struct vchain *chain, struct vchain_pos *pos, uint16_t end,
 	int nr = 0;
 	gpa_t at;
 
-	if (len > bytes_left(chain, here, end))
-		return -EMSGSIZE;
-	while (len > 0) {
-		size_t piece;
+	for (size_t done = 0; done < len; nr++) {
+		size_t piece = next_piece(chain, &here, end, len - done, &at);
 
-		if (nr == max)
-			return -E2BIG;
-		piece = next_piece(chain, &here, end, len, &at);
-		iov[nr++] = (struct iovec){
-			.iov_base = gmem_ptr(chain->vq->mem, at, piece),
-			.iov_len = piece,
-		};
-		len -= piece;
+		if (piece == 0)
+			return -EMSGSIZE;
+		if (nr < max)
+			iov[nr] = (struct iovec){
+				.iov_base = gmem_ptr(chain->vq->mem, at, piece),
+				.iov_len = piece,
+			};
+		done += piece;
 	}
+	if (nr > max)
+		return -E2BIG;
 	*pos = here;
 	return nr;
 }
