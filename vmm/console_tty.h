@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The user's terminal: raw while the guest runs, as it was before and afterwards.
+ *
+ * Job control is respected: a terminal is left alone while tinyvmm is in the background, and made
+ * raw again when it comes to the foreground (SIGCONT, which tty_open() makes readable).
+ */
+#ifndef VMM_CONSOLE_TTY_H
+#define VMM_CONSOLE_TTY_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <termios.h>
+
+struct tty {
+	int fd;	       /* the terminal, borrowed; -1: not open */
+	int signal_fd; /* readable after a SIGCONT; for the event loop */
+	bool raw;
+	struct termios saved;
+	sigset_t saved_mask;
+};
+
+#define TTY_NONE ((struct tty){.fd = -1, .signal_fd = -1})
+
+/*
+ * Blocks SIGCONT in the calling thread and those that it will create (a blocked SIGCONT continues a
+ * process all the same). 0 or -errno.
+ */
+int tty_open(struct tty *tty, int fd);
+void tty_close(struct tty *tty); /* restores the terminal and the signal mask */
+
+/* Makes the terminal raw, if it is ours to change now. Output processing stays on. */
+void tty_enter_raw(struct tty *tty);
+
+/* Whether reading would stop us (SIGTTIN). */
+bool tty_is_foreground(const struct tty *tty);
+
+/* Takes note of a SIGCONT: makes the terminal raw again. */
+void tty_continued(struct tty *tty);
+
+#endif
