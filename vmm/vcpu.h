@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vCPUs: one host thread each, which enters the guest and answers what makes it leave.
+ *
+ * The order of a life: vcpu_create(), the state is set through `fd`, vcpu_start(), vcpu_kick() and
+ * vcpu_join() from another thread, vcpu_destroy().
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <pthread.h>
+
+#include "core/bus.h"
+#include "core/gmem.h"
+#include "core/log.h"
+#include "exitstat.h"
+#include "kvm/vm.h"
+
+/* What all vCPUs of a machine share. The machine fills it in and keeps it while they live. */
+struct vcpu_shared {
+	struct gmem *mem;
+	struct bus *pio;
+	struct bus *mmio;
+	const struct log *log;
+	enum host_kind kind;
+	/* Set by whoever ends the machine; the vCPU that was told by a device looks before it
+	 * re-enters. */
+	atomic_bool stopping;
+	/*
+	 * A vCPU cannot go on: the guest crashed or KVM failed (`status` as in exit_status.h, the
+	 * report is on stderr already). Called on the vCPU's thread.
+	 */
+	void (*failed)(void *ctx, int status);
+	/* HLT without an interrupt controller: this vCPU will never wake up. On the vCPU's thread.
+	 */
+	void (*halted)(void *ctx);
+	void *ctx;
+};
+
+struct vcpu {
+	struct vcpu_shared *shared;
+	struct vm *vm;
+	unsigned int index;
+	int fd;
+	struct kvm_run *run;
+	struct exitstat *stat; /* NULL: nothing is counted; borrowed */
+	bool started;
+	pthread_t thread;
+};
+
+/* 0 or -errno. `shared` and `stat` must outlive the vCPU. */
+int vcpu_create(struct vcpu *vcpu, struct vcpu_shared *shared, struct vm *vm, unsigned int index,
+		uint32_t apic_id, struct exitstat *stat);
+
+/*
+ * Starts the thread "vcpu<index>", on host CPU `host_cpu` if that is not negative. The kick signal
+ * must be installed (vcpu_install_kick()) and all other signals blocked. 0 or -errno.
+ */
+int vcpu_start(struct vcpu *vcpu, int host_cpu);
+
+/*
+ * Makes the thread leave the guest, for good once `shared->stopping` is set; does not wait. Fine if
+ * it was never started or has ended.
+ */
+void vcpu_kick(struct vcpu *vcpu);
+
+/* Waits for the thread to end. Fine if it was never started. */
+void vcpu_join(struct vcpu *vcpu);
+
+void vcpu_destroy(struct vcpu *vcpu);
+
+/*
+ * Installs the handler of the signal that interrupts KVM_RUN, for the whole process. The handler
+ * does nothing: `immediate_exit` is what stops the next entry, so a signal that comes just before
+ * it is not lost (api.rst, KVM_RUN).
+ */
+int vcpu_install_kick(void);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's architectural state: CPUID, the state at entry, and what to show when it crashed.
+ */
+#ifndef X86_CPU_H
+#define X86_CPU_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/gmem.h"
+#include "x86/boot.h"
+#include "x86/cpuid.h"
+
+/* What this host's KVM can offer a guest (KVM_GET_SUPPORTED_CPUID). 0 or -errno. */
+int cpu_read_supported(int kvm_fd, struct cpuid_table *table);
+
+/* 0 or -errno. */
+int cpu_set_cpuid(int vcpu_fd, const struct cpuid_table *table);
+
+/*
+ * The state that `entry` describes; `cpu` is this vCPU's number, which all-CPU entries find in rsi.
+ * 0 or -errno.
+ */
+int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu);
+
+/*
+ * What firmware would have done for an operating system: write-back as the default memory type and
+ * fast strings. An MSR that this KVM does not have is left out. 0 or -errno.
+ */
+int cpu_set_firmware_msrs(int vcpu_fd);
+
+/* Registers, segments, control registers and the code bytes at rip, for a reader of a crash. */
+void cpu_print_state(int vcpu_fd, const struct gmem *mem, FILE *to);
+
+#endif
