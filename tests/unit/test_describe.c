@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* From the configuration to struct board: memory map, NUMA nodes, defaults. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vmm/describe.h"
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+
+static struct config config_of(uint64_t mem_bytes)
+{
+	return (struct config){
+		.kernel = "k", .cpus = {.nr = 1}, .mem = {.size_bytes = mem_bytes, .node = -1}};
+}
+
+static uint64_t ram_bytes(const struct board *board)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < board->nr_ranges; i++)
+		if (board->range[i].type == BOARD_RAM)
+			sum += board->range[i].size_bytes;
+	return sum;
+}
+
+static void memory_map_covers_ram_around_the_holes(void **state)
+{
+	static const struct {
+		uint64_t size, low_end, high_end; /* high_end 0: nothing above 4 GiB */
+	} cases[] = {
+		{2 * MIB, 2 * MIB, 0},
+		{512 * MIB, 512 * MIB, 0},
+		{3 * GIB - 4096, 3 * GIB - 4096, 0},
+		{3 * GIB, 3 * GIB, 0},
+		{3 * GIB + 2 * MIB, 3 * GIB, 4 * GIB + 2 * MIB},
+		{5 * GIB, 3 * GIB, 6 * GIB},
+		{1024 * GIB, 3 * GIB, 1025 * GIB},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct board board = {.topo = {1, 1, 1, 1}};
+		struct config config = config_of(cases[i].size);
+		struct boot_image image = {.wants_irqchip = true};
+		const struct board_range *last;
+
+		describe_board(&board, &config, &image);
+		/* All RAM but what lies behind the firmware area, 640 KiB to 1 MiB. */
+		assert_int_equal(ram_bytes(&board), cases[i].size - (MIB - 640 * 1024));
+		for (unsigned int r = 1; r < board.nr_ranges; r++)
+			assert_true(board.range[r].start >=
+				    board.range[r - 1].start + board.range[r - 1].size_bytes);
+		assert_int_equal(board.range[2].start + board.range[2].size_bytes,
+				 cases[i].low_end);
+		last = &board.range[board.nr_ranges - 1];
+		if (cases[i].high_end != 0)
+			assert_int_equal(last->start + last->size_bytes, cases[i].high_end);
+		else
+			assert_int_equal(board.nr_ranges, 3);
+	}
+}
+
+static void guest_ram_is_mapped_where_the_map_says(void **state)
+{
+	uint8_t *const hva = (uint8_t *)0x100000000; /* never touched */
+	struct gmem mem = {0};
+
+	(void)state;
+	assert_int_equal(describe_memory(&mem, 5 * GIB, hva), 0);
+	assert_int_equal(mem.nr_regions, 2);
+	assert_ptr_equal(gmem_ptr(&mem, gpa(0), 1), hva);
+	assert_ptr_equal(gmem_ptr(&mem, gpa(3 * GIB - 1), 1), hva + 3 * GIB - 1);
+	assert_null(gmem_ptr(&mem, gpa(3 * GIB), 1));
+	assert_ptr_equal(gmem_ptr(&mem, gpa(4 * GIB), 1), hva + 3 * GIB);
+	assert_ptr_equal(gmem_ptr(&mem, gpa(6 * GIB - 1), 1), hva + 5 * GIB - 1);
+	assert_null(gmem_ptr(&mem, gpa(6 * GIB), 1));
+	assert_int_equal(describe_mapping_offset(3 * GIB - 1), 3 * GIB - 1);
+	assert_int_equal(describe_mapping_offset(4 * GIB), 3 * GIB);
+}
+
+static void every_socket_is_a_node_with_its_share(void **state)
+{
+	struct board board = {.topo = {.nr_cpus = 8, .sockets = 2, .cores = 2, .threads = 2}};
+	struct config config = config_of(8 * GIB);
+	struct boot_image image = {.wants_irqchip = true};
+	uint64_t of_node[2] = {0};
+
+	(void)state;
+	describe_board(&board, &config, &image);
+	assert_int_equal(board.nr_nodes, 2);
+	/* The second node's share straddles the hole: 4 GiB from 4 GiB on, less the hole. */
+	assert_int_equal(board.nr_node_ranges, 3);
+	for (unsigned int i = 0; i < board.nr_node_ranges; i++)
+		of_node[board.node_range[i].node] += board.node_range[i].size_bytes;
+	assert_int_equal(of_node[0], 4 * GIB);
+	assert_int_equal(of_node[1], 4 * GIB);
+	assert_int_equal(board.distance[0][0], 10);
+	assert_int_equal(board.distance[0][1], 20);
+	assert_int_equal(board_cpu_node(&board, 3), 0);
+	assert_int_equal(board_cpu_node(&board, 4), 1);
+}
+
+static void one_socket_needs_no_numa_tables(void **state)
+{
+	struct board board = {.topo = {.nr_cpus = 8, .sockets = 1, .cores = 4, .threads = 2}};
+	struct config config = config_of(GIB);
+	struct boot_image image = {.wants_irqchip = true};
+
+	(void)state;
+	describe_board(&board, &config, &image);
+	assert_int_equal(board.nr_nodes, 0);
+	assert_int_equal(board.nr_node_ranges, 0);
+}
+
+static void interrupt_controllers_default_to_what_the_image_needs(void **state)
+{
+	static const struct {
+		bool image_wants;
+		enum tristate asked;
+		bool made;
+	} cases[] = {
+		{true, TRI_AUTO, true},
+		{false, TRI_AUTO, false},
+		{true, TRI_OFF, false},
+		{false, TRI_ON, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct board board = {.topo = {1, 1, 1, 1}};
+		struct config config = config_of(GIB);
+		struct boot_image image = {.wants_irqchip = cases[i].image_wants};
+
+		config.irqchip = cases[i].asked;
+		describe_board(&board, &config, &image);
+		assert_int_equal(board.has_irqchip, cases[i].made);
+		assert_false(board.has_pit);
+	}
+}
+
+static void linux_gets_a_console_unless_append_says_otherwise(void **state)
+{
+	struct boot_image linux_image = {.is_linux = true}, payload = {.is_linux = false};
+	struct config config = config_of(GIB);
+	struct board board = {.topo = {1, 1, 1, 1}};
+
+	(void)state;
+	describe_board(&board, &config, &linux_image);
+	assert_string_equal(board.cmdline, "console=ttyS0");
+	board = (struct board){.topo = {1, 1, 1, 1}};
+	describe_board(&board, &config, &payload);
+	assert_string_equal(board.cmdline, "");
+	config.append = "quiet";
+	board = (struct board){.topo = {1, 1, 1, 1}};
+	describe_board(&board, &config, &linux_image);
+	assert_string_equal(board.cmdline, "quiet");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_map_covers_ram_around_the_holes),
+		cmocka_unit_test(guest_ram_is_mapped_where_the_map_says),
+		cmocka_unit_test(every_socket_is_a_node_with_its_share),
+		cmocka_unit_test(one_socket_needs_no_numa_tables),
+		cmocka_unit_test(interrupt_controllers_default_to_what_the_image_needs),
+		cmocka_unit_test(linux_gets_a_console_unless_append_says_otherwise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "backends.h"
+
+int backends_open(struct backends *backends, const struct config *config, bool has_rng,
+		  const struct log *log, struct err *err)
+{
+	int ret = 0;
+
+	*backends = (struct backends){.has_rng = has_rng};
+	for (unsigned int i = 0; ret == 0 && i < config->nr_disks; i++) {
+		ret = disk_open(&backends->disk[i], &config->disk[i], err);
+		if (ret < 0)
+			break;
+		backends->disk_path[backends->nr_disks++] = config->disk[i].path;
+	}
+	for (unsigned int i = 0; ret == 0 && i < config->nr_nets; i++) {
+		ret = tap_open(&backends->tap[i], &config->net[i], err);
+		if (ret < 0)
+			break;
+		backends->nr_taps++;
+	}
+	/* Last: from here on the terminal is raw. A dry run leaves it, and a console's file, alone.
+	 */
+	if (ret == 0 && !config->dry_run)
+		ret = console_open(&backends->console, config, log, err);
+	if (ret < 0)
+		backends_close(backends);
+	return ret;
+}
+
+void backends_close(struct backends *backends)
+{
+	console_close(backends->console);
+	backends->console = NULL;
+	while (backends->nr_taps > 0)
+		tap_close(&backends->tap[--backends->nr_taps]);
+	while (backends->nr_disks > 0)
+		disk_close(&backends->disk[--backends->nr_disks]);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's side of the devices: what is opened once, before the machine is built, and outlives
+ * its resets. A disk keeps its lock, a TAP its addresses, and the console its terminal while the
+ * guest reboots.
+ */
+#ifndef VMM_BACKENDS_H
+#define VMM_BACKENDS_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "console.h"
+#include "core/err.h"
+#include "core/log.h"
+#include "virtio/disk.h"
+#include "virtio/tap.h"
+
+struct backends {
+	struct console *console;
+	unsigned int nr_disks;
+	struct disk disk[CONFIG_MAX_DISKS];
+	const char *disk_path[CONFIG_MAX_DISKS]; /* borrowed from the configuration */
+	unsigned int nr_taps;
+	struct tap tap[CONFIG_MAX_NETS];
+	bool has_rng;
+};
+
+/* 0 or -errno with a message; on failure nothing stays open. */
+int backends_open(struct backends *backends, const struct config *config, bool has_rng,
+		  const struct log *log, struct err *err);
+void backends_close(struct backends *backends);
+
+#endif

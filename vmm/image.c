@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "x86/boot.h"
+
+/* A kernel inflates to a few times its size; a gzip bomb does not get to fill the host. */
+#define INFLATED_MAX_BYTES (1ull << 30)
+
+int image_open(struct image_file *image, const char *option, const char *path, struct err *err)
+{
+	struct stat st;
+	int code;
+
+	*image = (struct image_file){.option = option, .path = path};
+	/* O_NONBLOCK: opening a FIFO must not hang before it is refused. */
+	image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (image->fd < 0) {
+		code = -errno;
+		return err_set(err, code,
+			       "%s %s: cannot open: %s; give the path of a readable file", option,
+			       path, strerror(-code));
+	}
+	if (fstat(image->fd, &st) < 0)
+		code = err_set(err, -errno, "%s %s: %s", option, path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		code = err_set(err, -EINVAL, "%s %s: not a regular file; give a file", option,
+			       path);
+	else if (st.st_size == 0)
+		code = err_set(err, -EINVAL,
+			       "%s %s: the file is empty; was its download or build cut short?",
+			       option, path);
+	else
+		code = 0;
+	if (code < 0) {
+		close(image->fd);
+		image->fd = -1;
+		return code;
+	}
+	image->size_bytes = (size_t)st.st_size;
+	return 0;
+}
+
+void image_close(struct image_file *image)
+{
+	image_unmap(image);
+	if (image->fd >= 0)
+		close(image->fd);
+	image->fd = -1;
+}
+
+int image_map(struct image_file *image, bool gunzip, struct err *err)
+{
+	int ret;
+
+	if (image->map != NULL)
+		return 0;
+	image->map = mmap(NULL, image->size_bytes, PROT_READ, MAP_PRIVATE, image->fd, 0);
+	if (image->map == MAP_FAILED) {
+		image->map = NULL;
+		return err_set(err, -errno, "%s %s: cannot map: %s", image->option, image->path,
+			       strerror(errno));
+	}
+	image->bytes = image->map;
+	image->len = image->size_bytes;
+	if (!gunzip)
+		return 0;
+	ret = boot_gunzip(image->map, image->size_bytes, INFLATED_MAX_BYTES, &image->inflated,
+			  &image->len, err);
+	if (ret < 0) {
+		image->len = image->size_bytes;
+		image_unmap(image);
+		return err_prefix(err, ret, "%s %s", image->option, image->path);
+	}
+	if (ret == 0)
+		image->len = image->size_bytes;
+	else
+		image->bytes = image->inflated;
+	return 0;
+}
+
+void image_unmap(struct image_file *image)
+{
+	if (image->inflated != NULL)
+		munmap(image->inflated, image->len);
+	if (image->map != NULL)
+		munmap(image->map, image->size_bytes);
+	image->inflated = NULL;
+	image->map = NULL;
+	image->bytes = NULL;
+	image->len = 0;
+}
