@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "describe.h"
+#include "device_table.h"
+#include "exit_status.h"
+#include "guest/abi.h"
+#include "hostcpu.h"
+#include "hostmem.h"
+#include "kvm/stats.h"
+#include "vcpu.h"
+#include "x86/acpi.h"
+#include "x86/boot.h"
+#include "x86/cpu.h"
+#include "x86/fdt.h"
+
+struct machine {
+	const struct machine_parts *parts;
+	struct hostmem hostmem;
+	struct gmem mem;
+	struct bus pio;
+	struct bus mmio;
+	struct vm *vm;
+	struct evloop *loop;
+	bool console_started;
+	struct device *device[DEVICE_TABLE_MAX];
+	unsigned int nr_devices;
+	struct vcpu_shared shared;
+	struct vcpu *vcpu;
+	unsigned int nr_vcpus; /* created */
+	struct boot_entry entry;
+	struct ev_source signals;
+
+	pthread_mutex_t lock; /* around what follows */
+	bool ended;
+	struct machine_end end;
+	unsigned int nr_startable;
+	unsigned int nr_halted;
+};
+
+/* ---- how a life ends -------------------------------------------------------------------- */
+
+/* The first one to end the machine decides how. From any thread. */
+static void end_machine(struct machine *machine, struct machine_end end)
+{
+	pthread_mutex_lock(&machine->lock);
+	if (!machine->ended) {
+		machine->ended = true;
+		machine->end = end;
+		atomic_store(&machine->shared.stopping, true);
+	}
+	pthread_mutex_unlock(&machine->lock);
+	evloop_stop(machine->loop);
+}
+
+static void on_guest_end(void *ctx, enum guest_end_reason reason, uint32_t value)
+{
+	struct machine_end end = {.status = EXIT_STATUS_OK};
+
+	switch (reason) {
+	case GUEST_END_POWER_OFF:
+	case GUEST_END_CONSOLE:
+		break;
+	case GUEST_END_RESET:
+		end.reset = true;
+		end.status = EXIT_STATUS_RESET;
+		break;
+	case GUEST_END_DEBUG_EXIT:
+		end.status = (int)TINYVMM_DEBUG_EXIT_STATUS(value);
+		break;
+	}
+	end_machine(ctx, end);
+}
+
+static void on_vcpu_failed(void *ctx, int status)
+{
+	end_machine(ctx, (struct machine_end){.status = status});
+}
+
+/* Once every vCPU has halted with nothing left that could wake one, the guest is over. */
+static void on_vcpu_halted(void *ctx)
+{
+	struct machine *machine = ctx;
+	bool all;
+
+	pthread_mutex_lock(&machine->lock);
+	all = ++machine->nr_halted == machine->nr_startable;
+	pthread_mutex_unlock(&machine->lock);
+	if (all)
+		end_machine(machine, (struct machine_end){.status = EXIT_STATUS_OK});
+}
+
+static void on_signal(void *ctx, uint32_t epoll_events)
+{
+	struct machine *machine = ctx;
+	struct signalfd_siginfo info;
+
+	(void)epoll_events;
+	if (read(machine->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		end_machine(machine, (struct machine_end){.signal = (int)info.ssi_signo});
+}
+
+/* ---- memory and images ------------------------------------------------------------------ */
+
+static int create_memory(struct machine *machine, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	const struct board *board = parts->board;
+	int ret = hostmem_map(&machine->hostmem, &parts->config->mem, err);
+
+	if (ret < 0)
+		return ret;
+	/* Each guest node's RAM to where its vCPUs are, unless --mem node= says otherwise. */
+	for (unsigned int i = 0;
+	     parts->cpu_of != NULL && parts->config->mem.node < 0 && i < board->nr_node_ranges;
+	     i++) {
+		const struct board_node_range *range = &board->node_range[i];
+		unsigned int first = range->node * board->topo.cores * board->topo.threads;
+		unsigned int nr = board->topo.cores * board->topo.threads;
+		int node;
+
+		if (first >= board->topo.nr_cpus)
+			continue;
+		if (nr > board->topo.nr_cpus - first)
+			nr = board->topo.nr_cpus - first;
+		node = hostcpus_common_node(parts->host, parts->cpu_of + first, nr);
+		if (node >= 0)
+			hostmem_bind(&machine->hostmem, describe_mapping_offset(range->start),
+				     range->size_bytes, (unsigned int)node);
+	}
+	ret = describe_memory(&machine->mem, machine->hostmem.size_bytes, machine->hostmem.base);
+	if (ret == 0)
+		ret = vm_map_memory(machine->vm, &machine->mem);
+	if (ret < 0)
+		return err_set(err, ret, "--mem: KVM does not take the memory: %s", strerror(-ret));
+	return 0;
+}
+
+/* Device tree and ACPI tables, once it is known where the initrd goes. */
+static int write_tables(struct machine *machine, const struct boot_image *image,
+			struct boot_plan *plan, struct err *err)
+{
+	const struct board *board = machine->parts->board;
+	size_t max = plan->fdt_size;
+	void *fdt = malloc(max);
+	long size;
+	int ret;
+
+	if (fdt == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	size = fdt_build_board(board, plan->initrd_start, plan->initrd_size, fdt, max);
+	if (size < 0) {
+		ret = err_set(err, (int)size, "device tree: %s", strerror((int)-size));
+	} else {
+		plan->fdt_size = (uint64_t)size;
+		ret = gmem_write(&machine->mem, gpa(plan->fdt_start), fdt, (size_t)size);
+		if (ret < 0)
+			err_set(err, ret, "device tree: does not fit into guest RAM");
+	}
+	free(fdt);
+	if (ret == 0 && image->wants_acpi)
+		ret = acpi_build(board, &machine->mem, err);
+	return ret;
+}
+
+static int load_mapped(struct machine *machine, struct boot_image *image, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	const struct image_file *initrd = parts->initrd;
+	struct boot_plan plan;
+	int ret;
+
+	ret = boot_identify(parts->kernel->bytes, parts->kernel->len, image, err);
+	if (ret < 0)
+		return err_prefix(err, ret, "--kernel %s", parts->kernel->path);
+	ret = boot_plan(image, parts->board, initrd != NULL ? initrd->len : 0,
+			fdt_size_max(parts->board), &plan, err);
+	if (ret == 0)
+		ret = write_tables(machine, image, &plan, err);
+	if (ret == 0)
+		ret = boot_load(image, parts->board, &plan, initrd != NULL ? initrd->bytes : NULL,
+				&machine->mem, &machine->entry, err);
+	return ret;
+}
+
+static int load_images(struct machine *machine, struct boot_image *image, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	int ret = image_map(parts->kernel, true, err);
+
+	if (ret == 0 && parts->initrd != NULL)
+		ret = image_map(parts->initrd, false, err);
+	if (ret == 0)
+		ret = load_mapped(machine, image, err);
+	if (parts->initrd != NULL)
+		image_unmap(parts->initrd);
+	image_unmap(parts->kernel);
+	return ret;
+}
+
+/* ---- interrupt controllers, vCPUs, devices ----------------------------------------------- */
+
+static int create_irqchip(struct machine *machine, struct err *err)
+{
+	const struct board *board = machine->parts->board;
+	int ret = vm_reserve_intel_pages(machine->vm, gpa(MEMMAP_KVM_IDENTITY));
+
+	if (ret < 0)
+		return err_set(err, ret, "/dev/kvm: KVM_SET_TSS_ADDR: %s", strerror(-ret));
+	if (board->has_irqchip)
+		ret = vm_create_irqchip(machine->vm, topology_max_apic_id(&board->topo) > 254, err);
+	if (ret == 0 && board->has_pit)
+		ret = vm_create_pit(machine->vm, err);
+	return ret;
+}
+
+static bool vcpu_starts_at_entry(const struct machine *machine, unsigned int index)
+{
+	return index == 0 || machine->entry.all_cpus;
+}
+
+/* The others wait in the kernel for a SIPI; without local APICs there is none to wait for. */
+static bool vcpu_can_start(const struct machine *machine, unsigned int index)
+{
+	return machine->parts->board->has_irqchip || vcpu_starts_at_entry(machine, index);
+}
+
+static int create_vcpu(struct machine *machine, unsigned int index, bool firmware_msrs)
+{
+	const struct machine_parts *parts = machine->parts;
+	const struct topology *topo = &parts->board->topo;
+	struct vcpu *vcpu = &machine->vcpu[index];
+	struct cpuid_table cpuid = *parts->cpuid;
+	int ret = vcpu_create(vcpu, &machine->shared, machine->vm, index,
+			      topology_apic_id(topo, index),
+			      parts->stat != NULL ? parts->stat[index] : NULL);
+
+	if (ret < 0)
+		return ret;
+	machine->nr_vcpus++;
+	ret = cpuid_set_topology(&cpuid, topo, index);
+	if (ret == 0)
+		ret = cpu_set_cpuid(vcpu->fd, &cpuid);
+	if (ret == 0 && firmware_msrs)
+		ret = cpu_set_firmware_msrs(vcpu->fd);
+	if (ret == 0 && vcpu_starts_at_entry(machine, index))
+		ret = cpu_enter(vcpu->fd, &machine->entry, index);
+	return ret;
+}
+
+static int create_vcpus(struct machine *machine, const struct boot_image *image, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	unsigned int nr = parts->board->topo.nr_cpus;
+
+	machine->shared = (struct vcpu_shared){
+		.mem = &machine->mem,
+		.pio = &machine->pio,
+		.mmio = &machine->mmio,
+		.log = parts->log,
+		.kind = parts->kvm->kind,
+		.failed = on_vcpu_failed,
+		.halted = on_vcpu_halted,
+		.ctx = machine,
+	};
+	machine->vcpu = calloc(nr, sizeof(*machine->vcpu));
+	if (machine->vcpu == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < nr; i++) {
+		int ret = create_vcpu(machine, i, image->wants_acpi);
+
+		if (ret < 0)
+			return err_set(err, ret, "--cpus: cannot create vCPU %u: %s", i,
+				       strerror(-ret));
+	}
+	return 0;
+}
+
+static struct irq wire_irq(void *ctx, unsigned int gsi)
+{
+	struct machine *machine = ctx;
+
+	return vm_irq(machine->vm, gsi);
+}
+
+static int create_devices(struct machine *machine, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	struct device_env env = {
+		.mem = &machine->mem,
+		.pio = &machine->pio,
+		.mmio = &machine->mmio,
+		.doorbell = vm_doorbell(machine->vm),
+		.loop = machine->loop,
+		.end = {.report = on_guest_end, .ctx = machine},
+		.log = parts->log,
+	};
+	struct device_wiring wiring = {.irq = wire_irq, .ctx = machine};
+
+	return device_table_create(&env, &wiring, parts->backends, parts->board, machine->device,
+				   &machine->nr_devices, err);
+}
+
+/* What the vCPUs' exits wake the I/O thread for: the console and the signals that end a run. */
+static int create_loop(struct machine *machine, struct err *err)
+{
+	int ret = evloop_create(&machine->loop);
+
+	if (ret == 0) {
+		machine->signals = (struct ev_source){
+			.fd = machine->parts->signal_fd, .ready = on_signal, .ctx = machine};
+		ret = evloop_add(machine->loop, &machine->signals, EPOLLIN);
+	}
+	if (ret < 0)
+		return err_set(err, ret, "cannot create the event loop: %s", strerror(-ret));
+	return 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+int machine_create(const struct machine_parts *parts, struct machine **out, struct err *err)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	struct boot_image image;
+	int ret;
+
+	if (machine == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	machine->parts = parts;
+	pthread_mutex_init(&machine->lock, NULL);
+	/* vm.h says why in this order. */
+	ret = vm_create(parts->kvm, &machine->vm, err);
+	if (ret == 0)
+		ret = create_memory(machine, err);
+	if (ret == 0)
+		ret = load_images(machine, &image, err);
+	if (ret == 0)
+		ret = create_irqchip(machine, err);
+	if (ret == 0)
+		ret = create_vcpus(machine, &image, err);
+	if (ret == 0)
+		ret = create_loop(machine, err);
+	if (ret == 0)
+		ret = create_devices(machine, err);
+	if (ret < 0) {
+		machine_destroy(machine);
+		return ret;
+	}
+	*out = machine;
+	return 0;
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (machine == NULL)
+		return;
+	while (machine->nr_devices > 0)
+		device_destroy(machine->device[--machine->nr_devices]);
+	evloop_destroy(machine->loop);
+	while (machine->nr_vcpus > 0)
+		vcpu_destroy(&machine->vcpu[--machine->nr_vcpus]);
+	free(machine->vcpu);
+	vm_destroy(machine->vm);
+	hostmem_unmap(&machine->hostmem);
+	pthread_mutex_destroy(&machine->lock);
+	free(machine);
+}
+
+static int start_vcpus(struct machine *machine, struct err *err)
+{
+	const unsigned int *cpu_of = machine->parts->cpu_of;
+	int ret;
+
+	for (unsigned int i = 0; i < machine->nr_vcpus; i++)
+		machine->nr_startable += vcpu_can_start(machine, i);
+	for (unsigned int i = 0; i < machine->nr_vcpus; i++) {
+		if (!vcpu_can_start(machine, i)) {
+			log_info(machine->parts->log,
+				 "vCPU %u stays off: the image neither starts it at its entry nor "
+				 "has an interrupt controller to start it with",
+				 i);
+			continue;
+		}
+		ret = vcpu_start(&machine->vcpu[i], cpu_of != NULL ? (int)cpu_of[i] : -1);
+		if (ret < 0)
+			return err_set(err, ret, "cannot start the thread of vCPU %u: %s", i,
+				       strerror(-ret));
+	}
+	return 0;
+}
+
+static void stop_vcpus(struct machine *machine)
+{
+	/* Also on the way out of a start that failed, which nobody has ended. */
+	atomic_store(&machine->shared.stopping, true);
+	for (unsigned int i = 0; i < machine->nr_vcpus; i++)
+		vcpu_kick(&machine->vcpu[i]);
+	for (unsigned int i = 0; i < machine->nr_vcpus; i++)
+		vcpu_join(&machine->vcpu[i]);
+}
+
+int machine_run(struct machine *machine, struct machine_end *end, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	struct console_hooks hooks = {
+		.end = {.report = on_guest_end, .ctx = machine},
+		.show_counters = parts->show_counters,
+		.ctx = parts->show_ctx,
+	};
+	int ret = console_start(parts->backends->console, machine->loop, &hooks);
+
+	if (ret < 0)
+		return err_set(err, ret, "--console: cannot be served: %s", strerror(-ret));
+	ret = start_vcpus(machine, err);
+	if (ret == 0) {
+		ret = evloop_run(machine->loop);
+		if (ret < 0)
+			err_set(err, ret, "event loop: %s", strerror(-ret));
+	}
+	stop_vcpus(machine);
+	console_stop(parts->backends->console);
+	*end = machine->end;
+	return ret;
+}
+
+/* ---- for the report --------------------------------------------------------------------- */
+
+struct counters {
+	struct exitstat_kvm_counter *counter;
+	unsigned int nr, max;
+	int vcpu;
+};
+
+static void take_counter(void *ctx, const char *name, uint64_t value)
+{
+	struct counters *counters = ctx;
+	struct exitstat_kvm_counter *counter;
+
+	if (counters->nr == counters->max)
+		return;
+	counter = &counters->counter[counters->nr++];
+	counter->vcpu = counters->vcpu;
+	counter->value = value;
+	strncpy(counter->name, name, sizeof(counter->name) - 1);
+	counter->name[sizeof(counter->name) - 1] = '\0';
+}
+
+static void take_counters(struct counters *counters, int stats_fd, int vcpu)
+{
+	if (stats_fd < 0)
+		return;
+	counters->vcpu = vcpu;
+	kvm_stats_read(stats_fd, take_counter, counters);
+	close(stats_fd);
+}
+
+unsigned int machine_kvm_counters(const struct machine *machine,
+				  struct exitstat_kvm_counter *counters, unsigned int max)
+{
+	struct counters all = {.counter = counters, .max = max};
+
+	if (!machine->parts->kvm->has_stats_fd)
+		return 0;
+	take_counters(&all, vm_stats_fd(machine->vm), -1);
+	for (unsigned int i = 0; i < machine->nr_vcpus; i++)
+		take_counters(&all, vm_vcpu_stats_fd(machine->vcpu[i].fd), (int)i);
+	return all.nr;
+}
+
+const char *machine_name_of(const struct machine *machine, enum exit_kind kind, uint64_t detail)
+{
+	const struct bus_region *region = NULL;
+
+	if (kind == EXIT_PIO_IN || kind == EXIT_PIO_OUT)
+		region = bus_find(&machine->pio, detail);
+	else if (kind == EXIT_MMIO_READ || kind == EXIT_MMIO_WRITE)
+		region = bus_find(&machine->mmio, detail);
+	return region != NULL ? region->name : NULL;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * argv -> configuration -> run -> exit status.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "core/err.h"
+#include "core/log.h"
+#include "exit_status.h"
+#include "run.h"
+
+/* Ends the process as the signal would have, so that the parent sees it in wait(2). */
+static void die_by(int signal_number)
+{
+	sigset_t set;
+
+	signal(signal_number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	raise(signal_number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	struct log log = {.level = LOG_WARN, .fd = STDERR_FILENO};
+	struct run_end end = {.status = EXIT_STATUS_OK};
+	struct err err = {.text = ""};
+
+	if (config_parse(&config, argc, argv, &err) < 0) {
+		log_error(&log, "%s", err.text);
+		config_free(&config);
+		exit(EXIT_STATUS_USAGE);
+	}
+	log.level = config.log_level;
+	switch (config.action) {
+	case CONFIG_HELP:
+		config_print_help(stdout);
+		break;
+	case CONFIG_VERSION:
+		printf("tinyvmm %s\n", TINYVMM_VERSION);
+		break;
+	case CONFIG_RUN:
+		if (run(&config, &log, &end, &err) < 0)
+			log_error(&log, "%s", err.text);
+		break;
+	}
+	config_free(&config);
+	if (end.signal != 0)
+		die_by(end.signal);
+	exit(end.status);
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+#include "run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "backends.h"
+#include "describe.h"
+#include "device_table.h"
+#include "exit_status.h"
+#include "exitstat.h"
+#include "hostcpu.h"
+#include "image.h"
+#include "kvm/vm.h"
+#include "machine.h"
+#include "vcpu.h"
+#include "x86/cpu.h"
+
+#define MAX_KVM_COUNTERS 4096
+
+struct run {
+	const struct config *config;
+	const struct log *log;
+	struct kvm kvm;
+	struct image_file kernel;
+	struct image_file initrd;
+	struct boot_image image; /* its bytes are valid only before the first life */
+	struct hostcpus host;
+	unsigned int *cpu_of; /* NULL without --pin */
+	struct board board;
+	struct backends backends;
+	struct cpuid_table cpuid;
+	struct exitstat **stat; /* one for each vCPU; NULL without --stats */
+	FILE *stats_file;	/* NULL: the table goes to stderr */
+	int signal_fd;
+
+	/* While a life lasts: */
+	struct machine *machine;
+	uint64_t started_ticks;
+	struct timespec started;
+};
+
+/* ---- before there is a machine ---------------------------------------------------------- */
+
+static int identify_image(struct run *run, struct err *err)
+{
+	int ret = image_open(&run->kernel, "--kernel", run->config->kernel, err);
+
+	if (ret == 0 && run->config->initrd != NULL)
+		ret = image_open(&run->initrd, "--initrd", run->config->initrd, err);
+	if (ret == 0)
+		ret = image_map(&run->kernel, true, err);
+	if (ret < 0)
+		return ret;
+	ret = boot_identify(run->kernel.bytes, run->kernel.len, &run->image, err);
+	return ret < 0 ? err_prefix(err, ret, "--kernel %s", run->config->kernel) : 0;
+}
+
+static int place_vcpus(struct run *run, struct err *err)
+{
+	const struct config *config = run->config;
+	int ret;
+
+	if (config->pin.enabled) {
+		ret = hostcpus_read(&run->host);
+		if (ret < 0)
+			return err_set(err, ret, "--pin: cannot read the host's CPUs: %s",
+				       strerror(-ret));
+		run->cpu_of = calloc(config->cpus.nr, sizeof(*run->cpu_of));
+		if (run->cpu_of == NULL)
+			return err_set(err, -ENOMEM, "out of memory");
+		ret = hostcpus_place(&run->host, &config->pin, config->cpus.nr, run->cpu_of, err);
+		if (ret < 0)
+			return ret;
+	}
+	hostcpus_topology(&run->host, config, run->cpu_of, &run->board.topo);
+	return 0;
+}
+
+static int check_cpu_limits(const struct run *run, struct err *err)
+{
+	const struct topology *topo = &run->board.topo;
+
+	if (topo->nr_cpus > run->kvm.max_vcpus)
+		return err_set(err, -EINVAL,
+			       "--cpus %u: this host's KVM offers at most %u vCPUs; use fewer",
+			       topo->nr_cpus, run->kvm.max_vcpus);
+	if (topology_max_apic_id(topo) >= run->kvm.max_vcpu_id)
+		return err_set(
+			err, -EINVAL,
+			"--cpus %u,sockets=%u,cores=%u,threads=%u: needs APIC id %u, but this "
+			"host's KVM ends at %u; choose numbers that are powers of two, or fewer "
+			"vCPUs",
+			topo->nr_cpus, topo->sockets, topo->cores, topo->threads,
+			topology_max_apic_id(topo), run->kvm.max_vcpu_id - 1);
+	return 0;
+}
+
+/* Every name is known, so cpuid_set_feature() can fail only for want of room. */
+static int set_feature(struct run *run, const char *name, bool on, struct err *err)
+{
+	int ret = cpuid_set_feature(&run->cpuid, name, on, NULL, err);
+
+	return ret < 0 ? ret : 0;
+}
+
+/* What KVM supports, less what needs a local APIC if there is none, and --cpuid last. */
+static int prepare_cpuid(struct run *run, struct err *err)
+{
+	const struct config *config = run->config;
+	bool apic = run->board.has_irqchip;
+	struct cpuid_table supported;
+	int ret = cpu_read_supported(run->kvm.fd, &supported);
+
+	if (ret < 0)
+		return err_set(err, ret, "/dev/kvm: KVM_GET_SUPPORTED_CPUID: %s", strerror(-ret));
+	run->cpuid = supported;
+	ret = set_feature(run, "hypervisor", true, err);
+	if (ret == 0)
+		ret = set_feature(run, "apic", apic, err);
+	if (ret == 0)
+		ret = set_feature(run, "x2apic", apic, err);
+	/* KVM leaves this one to user space, which knows whether the APIC is in the kernel. */
+	if (ret == 0)
+		ret = set_feature(run, "tsc_deadline_timer", apic && run->kvm.has_tsc_deadline,
+				  err);
+	for (unsigned int i = 0; ret == 0 && i < config->nr_cpuid; i++) {
+		const struct config_cpuid *edit = &config->cpuid[i];
+
+		ret = cpuid_set_feature(&run->cpuid, edit->name, edit->force, &supported, err);
+		if (ret > 0) {
+			log_warn(run->log,
+				 "--cpuid +%s: this host's KVM does not support it; the "
+				 "guest is told that it is there all the same",
+				 edit->name);
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
+static int prepare_stats(struct run *run, struct err *err)
+{
+	const struct config *config = run->config;
+
+	if (!config->stats || config->dry_run)
+		return 0;
+	if (config->stats_path != NULL) {
+		run->stats_file = fopen(config->stats_path, "we");
+		if (run->stats_file == NULL)
+			return err_set(
+				err, -errno,
+				"--stats=%s: cannot create: %s; give a path that can be written",
+				config->stats_path, strerror(errno));
+	}
+	run->stat = calloc(config->cpus.nr, sizeof(struct exitstat *));
+	if (run->stat == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < config->cpus.nr; i++)
+		if (exitstat_create(&run->stat[i]) < 0)
+			return err_set(err, -ENOMEM, "--stats: out of memory");
+	return 0;
+}
+
+/*
+ * The signals that end a run are read from a descriptor by the I/O thread; blocking them here,
+ * before there are threads, blocks them in all.
+ */
+static int prepare_signals(struct run *run, struct err *err)
+{
+	sigset_t set;
+	int ret;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A console whose reader is gone answers EPIPE, and the machine ends in order. */
+	signal(SIGPIPE, SIG_IGN);
+	ret = vcpu_install_kick();
+	run->signal_fd = ret < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return err_set(err, -errno, "cannot receive signals: %s", strerror(errno));
+	return 0;
+}
+
+static int prepare(struct run *run, struct err *err)
+{
+	const struct config *config = run->config;
+	bool has_rng;
+	int ret = identify_image(run, err);
+
+	if (ret == 0)
+		ret = place_vcpus(run, err);
+	if (ret < 0)
+		return ret;
+	describe_board(&run->board, config, &run->image);
+	has_rng = config->rng == TRI_ON || (config->rng == TRI_AUTO && run->image.is_linux);
+	ret = kvm_open(&run->kvm, err);
+	if (ret == 0)
+		ret = check_cpu_limits(run, err);
+	if (ret == 0)
+		ret = prepare_cpuid(run, err);
+	if (ret == 0)
+		ret = prepare_stats(run, err);
+	if (ret == 0)
+		ret = prepare_signals(run, err);
+	if (ret == 0)
+		ret = backends_open(&run->backends, config, has_rng, run->log, err);
+	if (ret == 0)
+		ret = device_table_slots(&run->backends, &run->board, err);
+	return ret;
+}
+
+/* ---- the report ------------------------------------------------------------------------- */
+
+static const char *name_of(void *ctx, enum exit_kind kind, uint64_t detail)
+{
+	struct run *run = ctx;
+
+	return machine_name_of(run->machine, kind, detail);
+}
+
+static void report(struct run *run, FILE *to, bool json)
+{
+	struct exitstat_kvm_counter *counters = calloc(MAX_KVM_COUNTERS, sizeof(*counters));
+	struct timespec now;
+	uint64_t ticks;
+	struct exitstat_report what = {
+		.nr_vcpus = run->config->cpus.nr,
+		.vcpu = run->stat,
+		.host_kind = host_kind_name(run->kvm.kind),
+		.version = TINYVMM_VERSION,
+		.name_of = name_of,
+		.ctx = run,
+		.kvm = counters,
+	};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ticks = __rdtsc() - run->started_ticks;
+	what.wall_seconds = (double)(now.tv_sec - run->started.tv_sec) +
+			    1e-9 * (double)(now.tv_nsec - run->started.tv_nsec);
+	if (what.wall_seconds > 0)
+		what.ticks_per_second = (uint64_t)((double)ticks / what.wall_seconds);
+	if (counters != NULL)
+		what.nr_kvm = machine_kvm_counters(run->machine, counters, MAX_KVM_COUNTERS);
+	if (json)
+		exitstat_print_json(&what, to);
+	else
+		exitstat_print_table(&what, to);
+	free(counters);
+}
+
+static void show_counters(void *ctx)
+{
+	struct run *run = ctx;
+
+	if (run->stat == NULL)
+		log_error(run->log, "no exit is counted; start with --stats to count them");
+	else
+		report(run, stderr, false);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+static int final_report(struct run *run, struct err *err)
+{
+	const char *path = run->config->stats_path;
+
+	if (run->stat == NULL)
+		return 0;
+	report(run, path != NULL ? run->stats_file : stderr,
+	       path != NULL && ends_with(path, ".json"));
+	if (path == NULL)
+		return 0;
+	if (fflush(run->stats_file) != 0)
+		return err_set(err, -errno, "--stats=%s: cannot write: %s", path, strerror(errno));
+	return 0;
+}
+
+/* ---- lives ------------------------------------------------------------------------------ */
+
+/* One life; *again says that another one is to follow. */
+static int live_once(struct run *run, const struct machine_parts *parts, struct run_end *end,
+		     bool *again, struct err *err)
+{
+	struct machine_end machine_end = {0};
+	int ret = machine_create(parts, &run->machine, err);
+
+	*again = false;
+	if (ret < 0)
+		return ret;
+	ret = machine_run(run->machine, &machine_end, err);
+	if (ret == 0) {
+		*again = machine_end.reset && run->config->restart_on_reset;
+		end->status = machine_end.status;
+		end->signal = machine_end.signal;
+		if (!*again)
+			ret = final_report(run, err);
+		if (ret < 0)
+			end->status = EXIT_STATUS_HOST;
+	}
+	machine_destroy(run->machine);
+	run->machine = NULL;
+	return ret;
+}
+
+static int live(struct run *run, struct run_end *end, struct err *err)
+{
+	struct machine_parts parts = {
+		.config = run->config,
+		.log = run->log,
+		.kvm = &run->kvm,
+		.backends = &run->backends,
+		.board = &run->board,
+		.cpu_of = run->cpu_of,
+		.host = &run->host,
+		.kernel = &run->kernel,
+		.initrd = run->config->initrd != NULL ? &run->initrd : NULL,
+		.cpuid = &run->cpuid,
+		.stat = run->stat,
+		.signal_fd = run->signal_fd,
+		.show_counters = show_counters,
+		.show_ctx = run,
+	};
+	bool again = true;
+	int ret = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &run->started);
+	run->started_ticks = __rdtsc();
+	while (ret == 0 && again) {
+		ret = live_once(run, &parts, end, &again, err);
+		/* From the second life on, a failure is no longer one of bad input. */
+		if (again)
+			end->status = EXIT_STATUS_HOST;
+	}
+	return ret;
+}
+
+static void dry_run(const struct run *run)
+{
+	struct describe_print what = {
+		.board = &run->board,
+		.config = run->config,
+		.image = &run->image,
+		.cpu_of = run->cpu_of,
+		.host_kind = host_kind_sentence(run->kvm.kind),
+	};
+
+	describe_print(&what, stdout);
+}
+
+static void clean_up(struct run *run)
+{
+	backends_close(&run->backends);
+	if (run->signal_fd >= 0)
+		close(run->signal_fd);
+	if (run->stats_file != NULL)
+		fclose(run->stats_file);
+	for (unsigned int i = 0; run->stat != NULL && i < run->config->cpus.nr; i++)
+		exitstat_destroy(run->stat[i]);
+	free(run->stat);
+	kvm_close(&run->kvm);
+	free(run->cpu_of);
+	hostcpus_free(&run->host);
+	image_close(&run->initrd);
+	image_close(&run->kernel);
+}
+
+int run(const struct config *config, const struct log *log, struct run_end *end, struct err *err)
+{
+	struct run run = {
+		.config = config,
+		.log = log,
+		.kvm = {.fd = -1},
+		.kernel = {.fd = -1},
+		.initrd = {.fd = -1},
+		.signal_fd = -1,
+	};
+	int ret = prepare(&run, err);
+
+	*end = (struct run_end){.status = EXIT_STATUS_USAGE};
+	if (ret == 0 && config->dry_run) {
+		dry_run(&run);
+		end->status = EXIT_STATUS_OK;
+	} else if (ret == 0) {
+		ret = live(&run, end, err);
+	}
+	clean_up(&run);
+	return ret;
+}
