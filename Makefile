@@ -10,12 +10,19 @@ Q       := $(if $(V),,@)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wimplicit-fallthrough \
         -Wconversion $(if $(CI),-Werror)
 CPPFLAGS += -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='"$(VERSION)"'
-CFLAGS   ?= -O2 -g
-CFLAGS   += -std=gnu11 -pthread -ffunction-sections -fdata-sections $(WARN)
+# Small by default, since nearly all of the program is cold; what an exit or a request passes is
+# built for speed.
+CFLAGS   ?= -g
+OPT      := -Os
+HOT      := vmm/vcpu vmm/exitstat vmm/histogram vmm/core/bus vmm/core/gmem virtio/virtq \
+            virtio/vchain virtio/vdev virtio/mmio virtio/blk virtio/blk_request virtio/net
+$(HOT:%=$B/obj/%.o): OPT := -O2
+# No unwind tables: nothing here unwinds, and a debugger has the debug information.
+CFLAGS   += $(OPT) -std=gnu11 -pthread -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections $(WARN)
 SAN      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 # libc is shared, as on every Debian; the three small libraries go in whole, because each shared
 # object costs a start about 0.1 ms.
-LDFLAGS  += -pthread -Wl,--gc-sections,-O1,--as-needed,-z,now
+LDFLAGS  += -pthread -Wl,--gc-sections,-O1,--as-needed,-z,now,-z,noseparate-code
 LDLIBS   := -Wl,-Bstatic -lfdt -laio -lz -Wl,-Bdynamic
 
 # ---- the program: everything under vmm/, devices/ and virtio/ -------------------------------
