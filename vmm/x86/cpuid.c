@@ -259,9 +259,6 @@ int cpuid_set_topology(struct cpuid_table *table, const struct topology *topo, u
 
 	if (ret == 0)
 		ret = set_extended_topology(table, LEAF_TOPOLOGY, &place);
-	/* KVM answers from an entry even where it lies above the highest leaf, so none may stay
-	 * there. */
-	cpuid_remove(table, LEAF_TOPOLOGY_V2);
 	if (ret == 0 && max_leaf(table, LEAF_BASIC_MAX) >= LEAF_TOPOLOGY_V2)
 		ret = set_extended_topology(table, LEAF_TOPOLOGY_V2, &place);
 	if (ret < 0)
