@@ -11,7 +11,8 @@ for t in "$@"; do
 		status=$?
 	fi
 	p=$(grep -c '^\[       OK \]' "$log")
-	f=$(grep -c '^\[  FAILED  \] [a-z]' "$log")
+	f=$(sed -n 's/^ \([0-9][0-9]*\) FAILED TEST(S)$/\1/p' "$log")
+	f=${f:-0}
 	# A program that died in the middle is a failure even if no case says so.
 	[ "$status" = 0 ] || [ "$f" -gt 0 ] || f=1
 	passed=$((passed + p)) failed=$((failed + f))

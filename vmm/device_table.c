@@ -169,6 +169,7 @@ static const struct virtio_row virtio_rows[] = {
 
 #define NR_VIRTIO (sizeof(virtio_rows) / sizeof(virtio_rows[0]))
 
+_Static_assert(MEMMAP_VIRTIO_SLOT == VIRTIO_MMIO_SLOT_BYTES, "the map and the transport agree");
 _Static_assert(NR_CHIPS + MEMMAP_MAX_SLOTS <= DEVICE_TABLE_MAX, "devices fit into the table");
 
 int device_table_slots(const struct backends *backends, struct board *board, struct err *err)
@@ -187,7 +188,7 @@ int device_table_slots(const struct backends *backends, struct board *board, str
 			board->slot[board->nr_slots++] = (struct board_slot){
 				.name = virtio_rows[row].name,
 				.id = virtio_rows[row].backend_name(backends, i),
-				.base = MEMMAP_VIRTIO + (uint64_t)slot * VIRTIO_MMIO_SLOT_BYTES,
+				.base = MEMMAP_VIRTIO + (uint64_t)slot * MEMMAP_VIRTIO_SLOT,
 				.gsi = GSI_VIRTIO_FIRST + slot,
 			};
 		}

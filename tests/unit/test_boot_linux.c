@@ -175,7 +175,6 @@ static void setup_code_without_a_kernel_is_refused(void **state)
 static void the_zero_page_says_what_zero_page_rst_lists(void **state)
 {
 	struct boot_fixture *f = *state;
-	uint64_t fdt;
 
 	make_bzimage(f);
 	f->file[0x211] |= 0xc0;		    /* KEEP_SEGMENTS, CAN_USE_HEAP */
@@ -183,7 +182,6 @@ static void the_zero_page_says_what_zero_page_rst_lists(void **state)
 	put32(f->file + 0x26c, 0xdeadbeef); /* behind the header */
 	f->board.cmdline = "console=ttyS0";
 	must_load(f, "initrd!", 7, 1000);
-	fdt = f->plan.fdt_start;
 
 	assert_int_equal(f->ram[ZERO_PAGE + 0x1ef], 0); /* sentinel: the page was clean */
 	assert_int_equal(ram64(f, ZERO_PAGE + 0x070), MEMMAP_RSDP);
@@ -204,12 +202,43 @@ static void the_zero_page_says_what_zero_page_rst_lists(void **state)
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x26c), 0);
 	assert_string_equal(ram_string(f, MEMMAP_CMDLINE), "console=ttyS0");
 	assert_memory_equal(f->ram + f->plan.initrd_start, "initrd!", 7);
+}
 
-	/* setup_data: next, type SETUP_DTB, length, and then the tree itself */
-	assert_int_equal(ram64(f, ZERO_PAGE + 0x250), fdt - 16);
-	assert_int_equal(ram64(f, fdt - 16), 0);
-	assert_int_equal(ram32(f, fdt - 8), 2);
-	assert_int_equal(ram32(f, fdt - 4), 1000);
+/* A kernel that reads both would find every CPU and every virtio-mmio slot twice. */
+static void linux_gets_the_device_tree_only_where_it_ignores_acpi(void **state)
+{
+	static const struct {
+		const char *cmdline;
+		bool given;
+	} cases[] = {
+		{"", false},
+		{"console=ttyS0", false},
+		{"acpi=off", true},
+		{"quiet acpi=off console=ttyS0", true},
+		{"quiet acpi=off", true},
+		{"acpi=offset", false},
+		{"noacpi=off", false},
+		{"acpi=on", false},
+	};
+	struct boot_fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t fdt;
+
+		make_bzimage(f);
+		f->board.cmdline = cases[i].cmdline;
+		must_load(f, NULL, 0, 1000);
+		fdt = f->plan.fdt_start;
+		if (!cases[i].given) {
+			assert_int_equal(ram64(f, ZERO_PAGE + 0x250), 0);
+			continue;
+		}
+		/* setup_data: next, type SETUP_DTB, length, and then the tree itself */
+		assert_int_equal(ram64(f, ZERO_PAGE + 0x250), fdt - 16);
+		assert_int_equal(ram64(f, fdt - 16), 0);
+		assert_int_equal(ram32(f, fdt - 8), 2);
+		assert_int_equal(ram32(f, fdt - 4), 1000);
+	}
 }
 
 static void the_zero_page_has_the_boards_memory_map(void **state)
@@ -304,6 +333,7 @@ int main(void)
 		boot_test(a_kernel_truncated_anywhere_is_refused),
 		boot_test(setup_code_without_a_kernel_is_refused),
 		boot_test(the_zero_page_says_what_zero_page_rst_lists),
+		boot_test(linux_gets_the_device_tree_only_where_it_ignores_acpi),
 		boot_test(the_zero_page_has_the_boards_memory_map),
 		boot_test(without_initrd_and_tree_their_fields_are_zero),
 		boot_test(a_header_longer_than_this_program_knows_is_copied_up_to_0x290),

@@ -179,6 +179,28 @@ static void fill_e820(struct boot_params *params, const struct board *board)
 	params->e820_entries = (uint8_t)board->nr_ranges;
 }
 
+/*
+ * The ACPI tables and the device tree tell of the same machine, and a kernel with CONFIG_OF that
+ * reads both registers each processor and each virtio-mmio slot twice. So the tree is for one that
+ * was told to leave ACPI alone.
+ */
+static bool gives_device_tree(const struct boot_job *job)
+{
+	static const char word[] = "acpi=off";
+	const char *cmdline = job->board->cmdline;
+	const char *at = cmdline;
+
+	if (job->plan->fdt_size == 0)
+		return false;
+	for (; (at = strstr(at, word)) != NULL; at += strlen(word)) {
+		char after = at[strlen(word)];
+
+		if ((at == cmdline || at[-1] == ' ') && (after == ' ' || after == '\0'))
+			return true;
+	}
+	return false;
+}
+
 static void fill_header(struct boot_params *params, const struct boot_job *job)
 {
 	const struct boot_plan *plan = job->plan;
@@ -194,7 +216,8 @@ static void fill_header(struct boot_params *params, const struct boot_job *job)
 	header->ramdisk_size = (uint32_t)plan->initrd_size;
 	params->ext_ramdisk_image = (uint32_t)(plan->initrd_start >> 32);
 	params->ext_ramdisk_size = (uint32_t)(plan->initrd_size >> 32);
-	header->setup_data = plan->fdt_size ? plan->fdt_start - sizeof(struct setup_data) : 0;
+	header->setup_data =
+		gives_device_tree(job) ? plan->fdt_start - sizeof(struct setup_data) : 0;
 	if (job->image->wants_acpi)
 		params->acpi_rsdp_addr = MEMMAP_RSDP;
 }
@@ -205,7 +228,7 @@ static int put_setup_data(struct boot_job *job)
 	const struct boot_plan *plan = job->plan;
 	struct setup_data node = {.type = SETUP_DTB, .len = (uint32_t)plan->fdt_size};
 
-	if (!plan->fdt_size)
+	if (!gives_device_tree(job))
 		return 0;
 	return boot_put(job, plan->fdt_start - sizeof(node), &node, sizeof(node),
 			"the device tree's setup_data");
