@@ -191,10 +191,19 @@ static int prepare_signals(struct run *run, struct err *err)
 	return 0;
 }
 
+/* Unasked, Linux gets the rng, unless the user's own devices take every slot. */
+static bool wants_rng(const struct run *run)
+{
+	const struct config *config = run->config;
+
+	if (config->rng != TRI_AUTO)
+		return config->rng == TRI_ON;
+	return run->image.is_linux && config->nr_disks + config->nr_nets < MEMMAP_MAX_SLOTS;
+}
+
 static int prepare(struct run *run, struct err *err)
 {
 	const struct config *config = run->config;
-	bool has_rng;
 	int ret = identify_image(run, err);
 
 	if (ret == 0)
@@ -202,7 +211,6 @@ static int prepare(struct run *run, struct err *err)
 	if (ret < 0)
 		return ret;
 	describe_board(&run->board, config, &run->image);
-	has_rng = config->rng == TRI_ON || (config->rng == TRI_AUTO && run->image.is_linux);
 	ret = kvm_open(&run->kvm, err);
 	if (ret == 0)
 		ret = check_cpu_limits(run, err);
@@ -213,7 +221,7 @@ static int prepare(struct run *run, struct err *err)
 	if (ret == 0)
 		ret = prepare_signals(run, err);
 	if (ret == 0)
-		ret = backends_open(&run->backends, config, has_rng, run->log, err);
+		ret = backends_open(&run->backends, config, wants_rng(run), run->log, err);
 	if (ret == 0)
 		ret = device_table_slots(&run->backends, &run->board, err);
 	return ret;
