@@ -33,7 +33,9 @@ PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/vcpu%.c vmm/kvm/% vmm/x86
 
 # ---- guests and tests: each file a program ------------------------------------------------------
 PAYLOADS   := $(patsubst guest/payload/%.S,$B/guest/%.elf,$(wildcard guest/payload/*.S))
-KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests/kvm/guest/*.S))
+KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests/kvm/guest/*.S)) \
+	      $(foreach ring,0 3,$(patsubst tests/kvm/guest/%.c,$B/tests/kvm/%.ring$(ring).elf,\
+	      $(wildcard tests/kvm/guest/*.c))) $B/tests/kvm/multiboot.elf32 $B/tests/kvm/multiboot.flat
 KVM_TOOLS  := $(patsubst tests/kvm/%.c,$B/tests/kvm/%,$(wildcard tests/kvm/*.c))
 UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -63,7 +65,7 @@ $B/san/%.o: %.c
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
 
 # Payloads are freestanding, linked at 1 MiB.
-GUEST_FLAGS := -I. -nostdlib -static -no-pie -g -Wl,--build-id=none,--gc-sections,-z,max-page-size=4096 \
+GUEST_FLAGS := -I. -nostdlib -static -no-pie -g -Wl,--build-id=none,--gc-sections,-z,noexecstack,-z,max-page-size=4096 \
 	       -Wl,-T,guest/payload/payload.ld
 GUEST_DEPS  := guest/abi.h guest/payload/payload.ld $(wildcard guest/payload/lib/*)
 $B/guest/%.elf: guest/payload/%.S $(GUEST_DEPS)
@@ -73,6 +75,23 @@ $B/guest/%.elf: guest/payload/%.S $(GUEST_DEPS)
 $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
+
+# The same test as a payload in ring 0 and in ring 3.
+GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra $(if $(CI),-Werror) -ffreestanding -fno-pic -fcf-protection=none \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone -mgeneral-regs-only
+$B/tests/kvm/%.ring0.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
+	@mkdir -p $(@D)
+	$Q$(CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) -DPAYLOAD_RING=0 -o $@ $< guest/payload/lib/start.S
+
+$B/tests/kvm/%.ring3.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
+	@mkdir -p $(@D)
+	$Q$(CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) -DPAYLOAD_RING=3 -o $@ $< guest/payload/lib/start.S
+
+$B/tests/kvm/%.elf32: $B/tests/kvm/%.elf
+	$Qobjcopy -O elf32-i386 $< $@
+
+$B/tests/kvm/%.flat: $B/tests/kvm/%.elf
+	$Qobjcopy -O binary $< $@
 
 $B/tests/kvm/%: tests/kvm/%.c
 	@mkdir -p $(@D)
