@@ -13,9 +13,9 @@
  * slot made after the in-kernel irqchip waits too; so memory comes first, the irqchip next,
  * then vCPUs.
  *
- * What it serves: bytes to the serial port and to debugcon go to stdout, power-off and debug-exit end; all else reads
- * all-ones and ignores writes, which makes this also the bare KVM_RUN loop that exits are timed
- * against.
+ * What it serves: bytes to the serial port and to debugcon go to stdout, power-off and debug-exit
+ * end; all else reads all-ones and ignores writes, which makes this also the bare KVM_RUN loop that
+ * exits are timed against.
  */
 #include <elf.h>
 #include <err.h>

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# What a guest does to a disk, looked at from the host; part of run.sh.
+# shellcheck shell=sh disable=SC2154 # run.sh and lib.sh set what is used here
+
+: >"$WORK/in"
+sectors=2048
+
+new_disk() {
+	yes tinyvmm | head -c $((sectors * 512)) >"$1"
+}
+
+new_disk "$WORK/untouched.img"
+new_disk "$WORK/written.img" # as it should be afterwards: sector 1 holds letters
+i=0
+while [ $i -lt 512 ]; do
+	printf '%s' abcdefghijklmnopqrstuvwxyz
+	i=$((i + 26))
+done | head -c 512 | dd of="$WORK/written.img" bs=512 seek=1 conv=notrunc 2>/dev/null
+printf 'id disk\n' >"$WORK/want"
+
+disk_case() { # NAME RING DISK_OPTIONS APPEND EXPECTED_IMAGE MORE_ARGUMENTS...
+	name="$1 ($2)" ring=$2 options=$3 append=$4 expected=$5
+	shift 5
+	new_disk "$WORK/disk.img"
+	run_tinyvmm --kernel "$GUESTS/blk.$ring.elf" --append "sectors=$sectors $append" \
+		--disk "$WORK/disk.img,id=disk$options" "$@"
+	if cmp -s "$WORK/disk.img" "$expected"; then
+		judge "$name" 0 ""
+	else
+		fail "$name" "the image is not as it should be; status $status; stdout:" \
+			"$(excerpt "$WORK/out") stderr: $(excerpt "$WORK/err")"
+	fi
+}
+
+for ring in ring0 ring3; do
+	disk_case "disk" "$ring" "" "" "$WORK/written.img"
+	disk_case "disk, with irqchip" "$ring" "" "" "$WORK/written.img" --irqchip kernel
+	disk_case "disk, cache=none" "$ring" ",cache=none" "" "$WORK/written.img"
+	disk_case "disk, cache=writeback" "$ring" ",cache=writeback" "" "$WORK/written.img"
+	disk_case "disk, read-only" "$ring" ",ro" "ro=1" "$WORK/untouched.img"
+done

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs tinyvmm on this machine's /dev/kvm: run.sh BUILD_DIRECTORY. The last line counts the cases;
+# status 0 if none failed.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${1:?usage: run.sh BUILD_DIRECTORY}" && pwd)
+TINYVMM=$build/tinyvmm
+GUESTS=$build/tests/kvm
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+trap 'exit 130' INT TERM HUP
+# shellcheck source=tests/kvm/lib.sh
+. "$here/lib.sh"
+
+if [ ! -e /dev/kvm ]; then
+	why="this machine has no /dev/kvm"
+elif [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+	why="no permission to open /dev/kvm; run as a member of group $(stat -c %G /dev/kvm)"
+elif "$GUESTS/floor" "$GUESTS/three.elf" >"$WORK/out" 2>&1; then
+	why=
+else
+	why="/dev/kvm does not work here: $(excerpt "$WORK/out")"
+fi
+if [ -n "$why" ]; then
+	skip check-kvm "$why"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	exit 0
+fi
+
+printf 'sixteen letters.and more' >"$GUESTS/module"
+gzip -c "$GUESTS/three.elf" >"$GUESTS/three.elf.gz"
+gzip -c "$GUESTS/pvh.elf" >"$GUESTS/pvh.elf.gz"
+
+run_table <"$here/cases"
+for part in streams disks bad_input signals leaks; do
+	# shellcheck source=/dev/null
+	. "$here/$part.sh"
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

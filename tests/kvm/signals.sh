@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# Ends that come from the host's side, on a terminal of the test's own: in order, terminal restored,
+# no TAP left behind. Part of run.sh.
+# shellcheck shell=sh disable=SC2154 # run.sh and lib.sh set what is used here
+
+# Runs reset.c, which says "boot" and then waits for a byte, under pty_run with options that say
+# what happens then.
+on_terminal() { # NAME STATUS PATTERN PTY_OPTIONS TINYVMM_ARGUMENTS...
+	name=$1 want_status=$2 pattern=$3 options=$4
+	shift 4
+	status=0
+	# shellcheck disable=SC2086 # options is a list of words
+	timeout "$TIMEOUT" "$GUESTS/pty_run" -w boot $options "$TINYVMM" \
+		--kernel "$GUESTS/reset.ring0.elf" "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	if [ "$status" != "$want_status" ]; then
+		fail "$name" "status $status, not $want_status: $(excerpt "$WORK/err") after $(excerpt "$WORK/out")"
+	elif ! tr -d '\r' <"$WORK/out" | grep -qE "$pattern"; then
+		fail "$name" "the terminal shows $(excerpt "$WORK/out"), without $pattern"
+	else
+		ok "$name"
+	fi
+}
+
+on_terminal "the guest ends: terminal restored" 0 '^boot' "-r -k q"
+on_terminal "Ctrl-A x leaves" 0 '^boot' "-r -k ^ax"
+on_terminal "Ctrl-A c shows the counters so far" 0 'pio|PIO|port' "-r -k ^acq" --stats
+on_terminal "the terminal's own keys are the guest's" 0 '^boot' "-r -k ^c^d^zq"
+for signal in "1 HUP" "2 INT" "15 TERM"; do
+	on_terminal "SIG${signal#* }" $((128 + ${signal% *})) '^boot' "-r -s ${signal% *}"
+	on_terminal "SIG${signal#* }, two vCPUs and counters" $((128 + ${signal% *})) '^boot' \
+		"-r -s ${signal% *}" --cpus 2 --stats
+done
+on_terminal "SIGTERM on another console" 143 '/dev/pts/' "-w /dev/pts -s 15" --console pty
+on_terminal "closed terminal" 129 '^boot' -H
+
+if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ]; then
+	tap=tvtest$$
+	tap=$(printf '%.15s' "$tap")
+	on_terminal "SIGTERM with a TAP" 143 '^boot' "-s 15" --net "tap=$tap"
+	if [ -e "/sys/class/net/$tap" ]; then
+		fail "a TAP of tinyvmm's own goes with it" "$tap is still there"
+	else
+		ok "a TAP of tinyvmm's own goes with it"
+	fi
+	if command -v ip >/dev/null && ip tuntap add dev "$tap" mode tap vnet_hdr; then
+		on_terminal "a TAP that was there" 0 '^boot' "-k q" --net "tap=$tap"
+		if [ -e "/sys/class/net/$tap" ]; then
+			ok "a TAP that was there stays"
+		else
+			fail "a TAP that was there stays" "$tap is gone"
+		fi
+		ip tuntap del dev "$tap" mode tap
+	fi
+else
+	skip "TAPs" "need root and /dev/net/tun"
+fi
