@@ -55,7 +55,7 @@ done <<'EOT'
 # ---- the image
 no image                     | --mem 64M                              | --kernel
 image missing                | -k $bad/nowhere                        | --kernel .*nowhere.*No such file
-image is a directory         | -k $bad                                | --kernel .*directory
+image is a directory         | -k $bad                                | --kernel .*/bad: not a regular file
 image empty                  | -k $bad/empty                          | --kernel .*/empty.*empty
 image foreign                | -k $bad/text                           | --kernel .*/text.*(ELF|bzImage)
 image truncated in its header | -k $bad/cut_header                    | --kernel .*/cut_header
@@ -84,14 +84,14 @@ more CPUs than KVM offers    | -k $three -c 1000000                   | --cpus 1
 topology too small           | -k $three -c 4,sockets=1,cores=1,threads=2 | --cpus 4
 CPU to pin to does not exist | -k $three -p4000                       | --pin.*4000
 pin list is shorter than the vCPUs | -k $three -c 2 -p0               | --pin.*0
-more vCPUs than allowed CPUs | -k $three -c $((cpus + 1)) -p          | --pin.*$cpus
+more vCPUs than allowed CPUs | -k $three -c $((cpus + 1)) -p          | --pin: .* vCPUs, .* CPUs only.*--cpus
 pin list that makes no sense | -k $three -p1-0                        | --pin.*1-0
 unknown CPUID feature        | -k $three --cpuid +warp                | --cpuid .*warp
 
 # ---- disks
-disk missing                 | -k $three -d $bad/nowhere.img          | --disk .*nowhere.img.*No such file
+disk missing                 | -k $three -d $bad/nowhere.img          | --disk .*nowhere.img: no such file
 disk of 1000 bytes           | -k $three -d $bad/odd.img              | --disk .*odd.img.*512
-disk is a directory          | -k $three -d $bad                      | --disk .*directory
+disk is a directory          | -k $three -d $bad                      | --disk .*/bad: neither a file nor
 one disk twice               | -k $three -d $bad/disk.img -d $bad/disk.img | --disk .*disk.img
 unknown disk option          | -k $three -d $bad/disk.img,fast        | --disk .*fast
 

@@ -9,7 +9,7 @@
  *	-k KEYS    then type these (each ^X is a control character)
  *	-s SIGNAL  then send it this signal number
  *	-H         then hang up: close our side of the terminal
- *	-r         the terminal must be raw at that time
+ *	-r         the terminal's input must be raw at that time
  *
  * Copies the command's output to stdout. The exit status is the command's, 128 + N if signal N
  * killed it; 99 with a message if the terminal was not as expected or time ran out.
@@ -80,7 +80,7 @@ static bool is_raw(int fd)
 
 	if (tcgetattr(fd, &termios) < 0)
 		err(FAILED, "tcgetattr");
-	return !(termios.c_lflag & (ICANON | ECHO | ISIG)) && !(termios.c_oflag & OPOST);
+	return !(termios.c_lflag & (ICANON | ECHO | ISIG)) && !(termios.c_iflag & (ICRNL | IXON));
 }
 
 static bool same_modes(const struct termios *a, const struct termios *b)
@@ -109,7 +109,7 @@ static void start(struct pty_run *run, char **command)
 static void act(struct pty_run *run)
 {
 	if (run->raw && !is_raw(run->slave))
-		errx(FAILED, "the terminal is not raw while the command runs");
+		errx(FAILED, "the terminal's input is not raw while the command runs");
 	if (run->keys != NULL)
 		type_keys(run->master, run->keys);
 	if (run->signal != 0)

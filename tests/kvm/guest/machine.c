@@ -16,7 +16,7 @@ int payload_main(const void *fdt, unsigned long cpu)
 	print("cpus ");
 	print_number(devtree_count(fdt, "cpu@", "reg"), 10);
 	print("\nmemory MiB ");
-	print_number(memory_bytes >> 20, 10);
+	print_number((memory_bytes + (1 << 20) - 1) >> 20, 10); /* some is taken by ACPI tables */
 	print("\nvirtio slots ");
 	print_number(devtree_count(fdt, "virtio", "reg"), 10);
 	print("\ncommand line ");
