@@ -6,10 +6,10 @@
  *	interleave [-n ROUNDS] [-v] [-u UNIT] [-o FILE.json] LABEL[/STATUS]=COMMAND...
  *
  * What is compared is the wall time of the whole process from posix_spawn(3) to wait4(2), in
- * microseconds; with -v the number that the command prints. The interval of a ratio is the 95%
- * percentile bootstrap over rounds (Efron, Tibshirani: An Introduction to the Bootstrap, 13.3).
- * COMMAND is split at blanks. A command that ends with another STATUS than its own (0 by default)
- *ends the comparison.
+ * microseconds, with its CPU time beside it; with -v the number that the command prints. The
+ *interval of a ratio is the 95% percentile bootstrap over rounds (Efron, Tibshirani: An
+ *Introduction to the Bootstrap, 13.3). COMMAND is split at blanks. A command that ends with another
+ *STATUS than its own (0 by default) ends the comparison.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +33,9 @@ struct command {
 	const char *label;
 	int status;
 	char *argv[MAX_WORDS + 1];
-	double *sample;			     /* one a round */
+	double *sample; /* one a round */
+	double *cpu_us; /* user and system time of the process, one a round */
+	double cpu_median_us;
 	double median, low, high;	     /* quartiles */
 	double ratio, ratio_low, ratio_high; /* to the first command */
 };
@@ -78,11 +81,17 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* Runs the command once and returns what is compared. */
-static double measure(const struct interleave *il, const struct command *command)
+static double timeval_us(struct timeval t)
+{
+	return (double)t.tv_sec * 1e6 + (double)t.tv_usec;
+}
+
+/* Runs the command once and returns what is compared, and its CPU time. */
+static double measure(const struct interleave *il, const struct command *command, double *cpu_us)
 {
 	extern char **environ;
 	posix_spawn_file_actions_t actions;
+	struct rusage usage;
 	char text[64] = "";
 	int out[2], status, ret;
 	double start, end;
@@ -98,9 +107,10 @@ static double measure(const struct interleave *il, const struct command *command
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	start = now_us();
 	ret = posix_spawn(&pid, command->argv[0], &actions, NULL, command->argv, environ);
-	if (ret != 0 || waitpid(pid, &status, 0) < 0)
+	if (ret != 0 || wait4(pid, &status, 0, &usage) < 0)
 		errx(1, "%s: %s", command->argv[0], strerror(ret));
 	end = now_us();
+	*cpu_us = timeval_us(usage.ru_utime) + timeval_us(usage.ru_stime);
 	posix_spawn_file_actions_destroy(&actions);
 	close(out[1]);
 	if (il->printed_value && read(out[0], text, sizeof(text) - 1) <= 0)
@@ -114,9 +124,10 @@ static double measure(const struct interleave *il, const struct command *command
 static void run_rounds(struct interleave *il)
 {
 	unsigned int order[MAX_COMMANDS];
+	double cpu_us;
 
 	for (unsigned int i = 0; i < il->nr * WARM_UP; i++)
-		measure(il, &il->command[i % il->nr]);
+		measure(il, &il->command[i % il->nr], &cpu_us);
 	for (unsigned int round = 0; round < il->rounds; round++) {
 		for (unsigned int i = 0; i < il->nr; i++) { /* Fisher-Yates, inside out */
 			unsigned int k = random_below(il, i + 1);
@@ -127,7 +138,7 @@ static void run_rounds(struct interleave *il)
 		for (unsigned int i = 0; i < il->nr; i++) {
 			struct command *command = &il->command[order[i]];
 
-			command->sample[round] = measure(il, command);
+			command->sample[round] = measure(il, command, &command->cpu_us[round]);
 		}
 	}
 }
@@ -169,11 +180,14 @@ static void summarise(struct interleave *il)
 	for (unsigned int i = 0; i < il->nr; i++) {
 		struct command *command = &il->command[i];
 		double *sorted = sorted_copy(command->sample, il->rounds);
+		double *sorted_cpu = sorted_copy(command->cpu_us, il->rounds);
 
 		command->median = quantile(sorted, il->rounds, 0.5);
 		command->low = quantile(sorted, il->rounds, 0.25);
 		command->high = quantile(sorted, il->rounds, 0.75);
+		command->cpu_median_us = quantile(sorted_cpu, il->rounds, 0.5);
 		free(sorted);
+		free(sorted_cpu);
 		for (unsigned int k = 0; k < RESAMPLES; k++)
 			ratio[k] = resample(il, command, scratch);
 		qsort(ratio, RESAMPLES, sizeof(*ratio), compare);
@@ -191,21 +205,26 @@ static void report(const struct interleave *il)
 
 	if (il->json != NULL && json == NULL)
 		err(1, "%s", il->json);
-	printf("%-36s %12s %25s %8s %17s\n", "", "median", "quartiles", "ratio", "95% interval");
+	printf("%-28s %10s %21s %7s %15s %9s\n", "", "median", "quartiles", "ratio", "95% interval",
+	       il->printed_value ? "" : "CPU time");
 	if (json != NULL)
 		fprintf(json, "{\"unit\": \"%s\", \"rounds\": %u, \"rows\": [", il->unit,
 			il->rounds);
 	for (unsigned int i = 0; i < il->nr; i++) {
 		const struct command *c = &il->command[i];
 
-		printf("%-36s %12.1f %12.1f %12.1f %8.3f %8.3f %8.3f\n", c->label, c->median,
-		       c->low, c->high, c->ratio, c->ratio_low, c->ratio_high);
+		printf("%-28s %10.0f %10.0f %10.0f %7.3f %7.3f %7.3f", c->label, c->median, c->low,
+		       c->high, c->ratio, c->ratio_low, c->ratio_high);
+		if (!il->printed_value)
+			printf(" %9.0f", c->cpu_median_us);
+		printf("\n");
 		if (json != NULL)
 			fprintf(json,
 				"%s\n  {\"label\": \"%s\", \"median\": %.3f, \"q1\": %.3f, \"q3\": "
-				"%.3f, \"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f}",
+				"%.3f, \"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f, "
+				"\"cpu_us\": %.0f}",
 				i > 0 ? "," : "", c->label, c->median, c->low, c->high, c->ratio,
-				c->ratio_low, c->ratio_high);
+				c->ratio_low, c->ratio_high, c->cpu_median_us);
 	}
 	printf("(%s; %u rounds, interleaved in random order)\n", il->unit, il->rounds);
 	if (json != NULL) {
@@ -236,7 +255,8 @@ static void parse_command(struct interleave *il, char *text)
 		command->argv[words++] = word;
 	}
 	command->sample = malloc(il->rounds * sizeof(*command->sample));
-	if (words == 0 || command->sample == NULL)
+	command->cpu_us = malloc(il->rounds * sizeof(*command->cpu_us));
+	if (words == 0 || command->sample == NULL || command->cpu_us == NULL)
 		errx(2, "%s: no command", command->label);
 }
 
