@@ -133,6 +133,7 @@ int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu)
 		.rdi = entry->rdi,
 		.rflags = RFLAGS_FIXED,
 	};
+	struct kvm_mp_state runnable = {.mp_state = KVM_MP_STATE_RUNNABLE};
 
 	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
@@ -146,9 +147,10 @@ int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu)
 		sregs.cr0 = CR0_ET | CR0_PE;
 		sregs.cr4 = 0;
 	}
-	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0)
+	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
 		return -errno;
-	return ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0 ? -errno : 0;
+	/* With local APICs in the kernel, all but the boot processor would wait for a SIPI. */
+	return cpu > 0 && ioctl(vcpu_fd, KVM_SET_MP_STATE, &runnable) < 0 ? -errno : 0;
 }
 
 /* 0, also when KVM does not know the MSR, or -errno. */
