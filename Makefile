@@ -22,7 +22,7 @@ CFLAGS   += $(OPT) -std=gnu11 -pthread -fno-asynchronous-unwind-tables -ffunctio
 SAN      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 # libc is shared, as on every Debian; the three small libraries go in whole, because each shared
 # object costs a start about 0.1 ms.
-LDFLAGS  += -pthread -Wl,--gc-sections,-O1,--as-needed,-z,now,-z,noseparate-code
+LDFLAGS  += -pthread -Wl,--gc-sections,-O1,--as-needed,-z,now,-z,noseparate-code,-z,pack-relative-relocs
 LDLIBS   := -Wl,-Bstatic -lfdt -laio -lz -Wl,-Bdynamic
 
 # ---- the program: everything under vmm/, devices/ and virtio/ -------------------------------
