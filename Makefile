@@ -52,9 +52,9 @@ help:
 deps:
 	$Qtests/deps.sh
 
-$B/tinyvmm: $(VMM_OBJ)
+$B/tinyvmm: $(VMM_OBJ) Makefile
 	@mkdir -p $(@D)
-	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
 
 $B/obj/%.o: %.c
 	@mkdir -p $(@D)
