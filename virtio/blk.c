@@ -14,6 +14,7 @@
  */
 #include "virtio/blk.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <libaio.h>
@@ -36,8 +37,13 @@ struct blk {
 	struct blk_backend backend;
 	struct ev_source completed; /* an eventfd: completions, and our own "go on" */
 
-	/* Between activate and deactivate. */
+	/*
+	 * Made when a driver first comes, and kept over resets: the kernel takes some 30 ms to
+	 * dissolve it (two RCU grace periods), in io_destroy(2) or when the process ends.
+	 */
 	io_context_t aio;
+
+	/* Between activate and deactivate. */
 	struct blk_request *slot; /* BLK_SLOTS of them; only those in use are backed by memory */
 	uint16_t free_slot[BLK_SLOTS];
 	unsigned int nr_free;
@@ -230,21 +236,21 @@ static void blk_notify(struct vdev *vdev, unsigned int queue)
 static int blk_activate(struct vdev *vdev)
 {
 	struct blk *blk = (struct blk *)vdev;
-	int ret;
+	int ret = 0;
 
 	/* Not malloc(): this must stay untouched, 2 MiB that only a deep queue comes to use. */
 	blk->slot = mmap(NULL, BLK_SLOTS * sizeof(*blk->slot), PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (blk->slot == MAP_FAILED)
 		return -errno;
-	blk->aio = NULL;
-	/* -EAGAIN: the host's fs.aio-max-nr is used up. */
-	ret = io_setup(BLK_SLOTS, &blk->aio);
-	if (ret < 0)
-		goto unmap_slots;
-	ret = evloop_add(vdev->loop, &blk->completed, EPOLLIN);
-	if (ret < 0)
-		goto destroy_aio;
+	if (blk->aio == NULL)
+		ret = io_setup(BLK_SLOTS, &blk->aio); /* -EAGAIN: fs.aio-max-nr is used up */
+	if (ret == 0)
+		ret = evloop_add(vdev->loop, &blk->completed, EPOLLIN);
+	if (ret < 0) {
+		munmap(blk->slot, BLK_SLOTS * sizeof(*blk->slot));
+		return ret;
+	}
 	for (uint16_t i = 0; i < BLK_SLOTS; i++)
 		blk->free_slot[i] = (uint16_t)(BLK_SLOTS - 1 - i);
 	blk->nr_free = BLK_SLOTS;
@@ -252,12 +258,6 @@ static int blk_activate(struct vdev *vdev)
 	blk->backend.write_zeroes = vdev_has_feature(vdev, VIRTIO_BLK_F_WRITE_ZEROES);
 	blk->backend.write_through = !vdev_has_feature(vdev, VIRTIO_BLK_F_FLUSH);
 	return 0;
-
-destroy_aio:
-	io_destroy(blk->aio);
-unmap_slots:
-	munmap(blk->slot, BLK_SLOTS * sizeof(*blk->slot));
-	return ret;
 }
 
 /* Waits for the host's disk, and for nothing else: what it was given cannot be taken back. */
@@ -265,20 +265,20 @@ static void blk_deactivate(struct vdev *vdev)
 {
 	struct blk *blk = (struct blk *)vdev;
 	struct io_event event;
-	int n = 0;
 
 	evloop_remove(vdev->loop, &blk->completed);
 	for (unsigned int i = 0; i < blk->nr_pending; i++)
 		release_slot(blk, blk->pending[i]->data);
 	blk->nr_pending = 0;
-	while (blk->nr_submitted > 0 && (n >= 0 || n == -EINTR)) {
-		n = io_getevents(blk->aio, 1, 1, &event, NULL);
-		if (n == 1) {
-			release_slot(blk, event.data);
-			blk->nr_submitted--;
-		}
+	while (blk->nr_submitted > 0) {
+		int n = io_getevents(blk->aio, 1, 1, &event, NULL);
+
+		assert(n == 1 || n == -EINTR);
+		if (n != 1)
+			continue;
+		release_slot(blk, event.data);
+		blk->nr_submitted--;
 	}
-	io_destroy(blk->aio);
 	munmap(blk->slot, BLK_SLOTS * sizeof(*blk->slot));
 }
 
@@ -287,6 +287,8 @@ static void blk_destroy(struct vdev *vdev)
 	struct blk *blk = (struct blk *)vdev;
 
 	vdev_fini(vdev);
+	if (blk->aio != NULL)
+		io_destroy(blk->aio);
 	close(blk->completed.fd);
 	free(blk);
 }
