@@ -44,7 +44,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $B/tinyvmm $(PAYLOADS)
+all: $B/tinyvmm $(PAYLOADS) $B/guest/payload.elf $B/guest/bench.elf
 
 help:
 	@echo 'all deps demo check check-kvm check-nested check-all bench fuzz lint format install clean'
@@ -71,6 +71,33 @@ GUEST_DEPS  := guest/abi.h guest/payload/payload.ld $(wildcard guest/payload/lib
 $B/guest/%.elf: guest/payload/%.S $(GUEST_DEPS)
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
+
+# The payload kernel, and the benchmark file that it runs, which is a Linux program as well: no libc,
+# and no instruction that a baseline x86-64 lacks.
+FREESTANDING := -std=gnu11 -g -I. $(WARN) -ffreestanding -fno-pic -fcf-protection=none -MMD -MP \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone
+KERNEL_OBJ := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/payload/kernel/*.[cS])))
+BENCH_OBJ  := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/bench/*.[cS])))
+$B/obj/guest/payload/kernel/%.o: guest/payload/kernel/%.c
+	@mkdir -p $(@D)
+	$Q$(CC) $(FREESTANDING) -Os -mgeneral-regs-only -c -o $@ $<
+
+$B/obj/guest/bench/%.o: guest/bench/%.c
+	@mkdir -p $(@D)
+	$Q$(CC) $(FREESTANDING) -O3 -fno-tree-loop-distribute-patterns -c -o $@ $<
+
+$B/obj/guest/%.o: guest/%.S
+	@mkdir -p $(@D)
+	$Q$(CC) -I. -g -MMD -MP -c -o $@ $<
+
+$B/guest/payload.elf: $(KERNEL_OBJ) guest/payload/payload.ld
+	@mkdir -p $(@D)
+	$Q$(CC) $(GUEST_FLAGS) -o $@ $(KERNEL_OBJ)
+
+$B/guest/bench.elf: $(BENCH_OBJ)
+	@mkdir -p $(@D)
+	$Q$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 \
+		-Wl,-Ttext-segment=0x800000 -o $@ $^ -lz -lgcc
 
 $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
 	@mkdir -p $(@D)

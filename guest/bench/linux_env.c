@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* The benchmark's environment in a Linux process, native or in a container. */
+#include <asm/errno.h>
+#include <asm/prctl.h>
+#include <linux/mman.h>
+#include <linux/sched.h>
+#include <linux/time.h>
+#include <stdint.h>
+
+#include "guest/bench/env.h"
+#include "guest/bench/linux_syscall.h"
+
+#define THREAD_STACK_BYTES (256u << 10)
+#define PAGE_2M		   (2ul << 20)
+#define CPU_SET_WORDS	   16 /* 1024 CPUs */
+
+static void write_all(struct env *env, const char *text, size_t len)
+{
+	(void)env;
+	while (len > 0) {
+		long n = linux_call3(__NR_write, 1, text, len);
+
+		if (n == -EINTR)
+			continue;
+		if (n < 0) /* nobody reads any more: nothing is left to be done */
+			linux_call1(__NR_exit_group, 1);
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+static _Noreturn void end(struct env *env, int status)
+{
+	(void)env;
+	for (;;)
+		linux_call1(__NR_exit_group, status);
+}
+
+static long map(size_t size, int flags)
+{
+	return linux_call6(__NR_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+static bool is_error(long ret)
+{
+	return ret < 0 && ret > -4096;
+}
+
+static bool remember(struct env_memory *memory, long start, size_t size)
+{
+	if (memory->nr_mappings == sizeof(memory->mapping) / sizeof(memory->mapping[0])) {
+		linux_call2(__NR_munmap, start, size);
+		return false;
+	}
+	memory->mapping[memory->nr_mappings].start = (void *)start;
+	memory->mapping[memory->nr_mappings++].size = size;
+	return true;
+}
+
+static uint64_t mem_available_bytes(void)
+{
+	struct {
+		long uptime;
+		unsigned long loads[3], totalram, freeram, sharedram, bufferram, totalswap,
+			freeswap;
+		unsigned short procs, pad;
+		unsigned long totalhigh, freehigh;
+		unsigned int mem_unit;
+		char more[64];
+	} info;
+
+	if (linux_call1(__NR_sysinfo, &info) < 0)
+		return UINT64_MAX;
+	return (info.freeram + info.bufferram) * info.mem_unit;
+}
+
+/*
+ * Starts at a multiple of 2 MiB, so that huge pages fit whole; one more page is mapped for that
+ * where the kernel does not see to it.
+ */
+static void *alloc(struct env *env, size_t size, enum env_pages pages, const char **reason)
+{
+	size_t rounded = (size + PAGE_2M - 1) & ~(PAGE_2M - 1);
+	size_t extra = pages == ENV_PAGES_2M ? 0 : PAGE_2M;
+	long start, aligned;
+
+	/* A benchmark that makes the machine swap, or be out of memory, measures nothing. */
+	if (rounded > mem_available_bytes()) {
+		*reason = "not enough free memory on this host";
+		return NULL;
+	}
+	start = map(rounded + extra,
+		    pages == ENV_PAGES_2M ? MAP_HUGETLB | MAP_HUGE_2MB : MAP_NORESERVE);
+	if (is_error(start) || !remember(&env->memory, start, rounded + extra)) {
+		*reason = pages == ENV_PAGES_2M ? "no huge pages are reserved (vm.nr_hugepages)"
+						: "mmap: not enough memory";
+		return NULL;
+	}
+	aligned = (long)(((unsigned long)start + PAGE_2M - 1) & ~(PAGE_2M - 1));
+	if (pages != ENV_PAGES_2M)
+		linux_call3(__NR_madvise, aligned, rounded,
+			    pages == ENV_PAGES_THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return (void *)aligned;
+}
+
+static void release(struct env *env)
+{
+	struct env_memory *memory = &env->memory;
+
+	while (memory->nr_mappings > 0) {
+		memory->nr_mappings--;
+		linux_call2(__NR_munmap, memory->mapping[memory->nr_mappings].start,
+			    memory->mapping[memory->nr_mappings].size);
+	}
+}
+
+/* What a thread is given. */
+struct thread {
+	void (*function)(void *arg, unsigned int cpu);
+	void *arg;
+	unsigned int cpu;
+	bool pin;
+	uint32_t done;
+};
+
+/* On the `index`-th of the CPUs that this process may use. */
+static void pin_to(unsigned int index)
+{
+	uint64_t allowed[CPU_SET_WORDS] = {0}, one[CPU_SET_WORDS] = {0};
+
+	linux_call3(__NR_sched_getaffinity, 0, sizeof(allowed), allowed);
+	for (unsigned int cpu = 0; cpu < CPU_SET_WORDS * 64; cpu++) {
+		if (!(allowed[cpu / 64] & 1ull << cpu % 64) || index-- > 0)
+			continue;
+		one[cpu / 64] = 1ull << cpu % 64;
+		linux_call3(__NR_sched_setaffinity, 0, sizeof(one), one);
+		return;
+	}
+}
+
+static void run_thread(struct thread *thread)
+{
+	if (thread->pin)
+		pin_to(thread->cpu);
+	thread->function(thread->arg, thread->cpu);
+	__atomic_store_n(&thread->done, 1, __ATOMIC_RELEASE);
+}
+
+/*
+ * clone(), and the child goes on in run_thread() on its own stack and ends. In assembly because the
+ * child returns from the system call without the parent's frame.
+ */
+static long start_thread(struct thread *thread, void *stack_top)
+{
+	const long flags =
+		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+	long ret = __NR_clone;
+	register struct thread *r12 __asm__("r12") = thread;
+	register void (*r13)(struct thread *) __asm__("r13") = run_thread;
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "mov %%r12, %%rdi\n"
+			 "call *%%r13\n"
+			 "xor %%edi, %%edi\n"
+			 "mov %[exit], %%eax\n"
+			 "syscall\n"
+			 "1:"
+			 : "+a"(ret)
+			 : "D"(flags), "S"(stack_top), "d"(0), "r"(r10), "r"(r8), "r"(r12),
+			   "r"(r13), [exit] "i"(__NR_exit)
+			 : "rcx", "r11", "memory", "cc");
+	return ret;
+}
+
+static const char *run(struct env *env, unsigned int nr,
+		       void (*function)(void *arg, unsigned int cpu), void *arg)
+{
+	struct thread threads[ENV_MAX_CPUS];
+	long stacks;
+
+	if (nr == 1) {
+		function(arg, 0);
+		return NULL;
+	}
+	stacks = map((size_t)nr * THREAD_STACK_BYTES, 0);
+	if (is_error(stacks))
+		return "no memory for the stacks of threads";
+	for (unsigned int i = 0; i < nr; i++) {
+		threads[i] = (struct thread){
+			.function = function, .arg = arg, .cpu = i, .pin = env->pin};
+		/*
+		 * All meet at a barrier, so the first must not run if one cannot be started; the
+		 * process ends, since those that were started wait there for ever.
+		 */
+		if (is_error(start_thread(&threads[i],
+					  (void *)(stacks + (long)(i + 1) * THREAD_STACK_BYTES))))
+			return "cannot start a thread";
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		while (!__atomic_load_n(&threads[i].done, __ATOMIC_ACQUIRE))
+			linux_call0(__NR_sched_yield);
+	/* The last thread may still stand on its stack: it says it is done before it exits. */
+	return NULL;
+}
+
+static uint64_t now_ns(void)
+{
+	struct {
+		int64_t sec, nsec;
+	} ts;
+
+	linux_call2(__NR_clock_gettime, CLOCK_MONOTONIC_RAW, &ts);
+	return (uint64_t)ts.sec * 1000000000u + (uint64_t)ts.nsec;
+}
+
+struct moment {
+	uint64_t ticks, ns;
+};
+
+/* Both clocks at one moment: the tightest of several looks. */
+static struct moment look(void)
+{
+	struct moment moment = {0};
+	uint64_t best = UINT64_MAX;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		uint64_t before = env_ticks(), ns = now_ns(), width = env_ticks() - before;
+
+		if (width >= best)
+			continue;
+		best = width;
+		moment = (struct moment){.ticks = before + width / 2, .ns = ns};
+	}
+	return moment;
+}
+
+#define CALIBRATION_NS 20000000u
+
+static uint64_t calibrate_tsc(struct env *env)
+{
+	struct moment start = look(), now;
+
+	(void)env;
+	do
+		now = look();
+	while (now.ns - start.ns < CALIBRATION_NS);
+	return (uint64_t)((double)(now.ticks - start.ticks) * 1e9 / (double)(now.ns - start.ns));
+}
+
+static unsigned int count_cpus(void)
+{
+	uint64_t allowed[CPU_SET_WORDS] = {0};
+	unsigned int nr = 0;
+
+	linux_call3(__NR_sched_getaffinity, 0, sizeof(allowed), allowed);
+	for (unsigned int i = 0; i < CPU_SET_WORDS; i++)
+		nr += (unsigned int)__builtin_popcountll(allowed[i]);
+	return nr < ENV_MAX_CPUS ? nr : ENV_MAX_CPUS;
+}
+
+/*
+ * Debian's zlib is compiled with stack protectors, which read a word at %fs:0x28 that a libc would
+ * have provided.
+ */
+static void provide_stack_guard(void)
+{
+	static uint64_t thread_area[8];
+
+	linux_call2(__NR_arch_prctl, ARCH_SET_FS, thread_area);
+}
+
+void env_linux_init(struct env *env)
+{
+	static const struct env_ops ops = {
+		.write = write_all,
+		.exit = end,
+		.alloc = alloc,
+		.release = release,
+		.run = run,
+		.measure_tsc = calibrate_tsc,
+	};
+
+	*env = (struct env){.ops = &ops, .name = "linux", .nr_cpus = count_cpus()};
+	provide_stack_guard();
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs a benchmark: calibrates how many iterations make a sample long enough, takes a warm-up
+ * sample and the others, prints each, and has the results checked.
+ */
+#include "guest/bench/bench.h"
+#include "guest/bench/out.h"
+
+/* One sample on all CPUs. */
+struct round {
+	struct run *run;
+	uint64_t iterations;
+	unsigned int arrived; /* the barrier before the clock starts */
+	uint64_t start[ENV_MAX_CPUS], end[ENV_MAX_CPUS];
+	struct pass pass[ENV_MAX_CPUS];
+};
+
+void *bench_alloc(struct run *run, size_t size, const char **reason)
+{
+	return run->env->ops->alloc(run->env, size, run->options->pages, reason);
+}
+
+static void run_pass(void *arg, unsigned int cpu)
+{
+	struct round *round = arg;
+	struct run *run = round->run;
+	struct pass *pass = &round->pass[cpu];
+
+	*pass = (struct pass){
+		.iterations = round->iterations, .cpu = cpu, .state = run->state[cpu]};
+	__atomic_fetch_add(&round->arrived, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&round->arrived, __ATOMIC_ACQUIRE) < run->cpus)
+		env_pause();
+	round->start[cpu] = env_ticks();
+	run->bench->pass(run, pass);
+	round->end[cpu] = env_ticks();
+}
+
+/* What one sample comes to. */
+struct sample {
+	double work;
+	uint64_t ticks; /* from the first start to the last end */
+};
+
+static const char *take_sample(struct run *run, uint64_t iterations, struct sample *sample)
+{
+	struct round round = {.run = run, .iterations = iterations};
+	uint64_t first, last;
+	const char *reason = run->env->ops->run(run->env, run->cpus, run_pass, &round);
+
+	if (reason)
+		return reason;
+	first = round.start[0];
+	last = round.end[0];
+	sample->work = round.pass[0].work;
+	for (unsigned int i = 1; i < run->cpus; i++) {
+		if (round.start[i] < first)
+			first = round.start[i];
+		if (round.end[i] > last)
+			last = round.end[i];
+		sample->work += round.pass[i].work;
+	}
+	sample->ticks = round.pass[0].ticks ? round.pass[0].ticks : last - first;
+	return NULL;
+}
+
+/*
+ * Grows the number of iterations until a sample lasts long enough. The clock has to be that of the
+ * whole pass, or a benchmark that counts only a part of its time would run for ever.
+ */
+static const char *calibrate(struct run *run, uint64_t *iterations)
+{
+	uint64_t want = run->env->tsc_hz / 1000 * run->options->min_ms;
+	struct sample sample;
+
+	for (*iterations = 1;;) {
+		uint64_t start = env_ticks(), ticks;
+		const char *reason = take_sample(run, *iterations, &sample);
+
+		if (reason)
+			return reason;
+		ticks = env_ticks() - start;
+		if (ticks >= want)
+			return NULL;
+		if (ticks < want / 16) {
+			*iterations *= 8;
+			continue;
+		}
+		/* Near enough to aim; 1 % more, so that the next look is the last. */
+		*iterations =
+			(uint64_t)((double)*iterations * 1.01 * (double)want / (double)ticks) + 1;
+	}
+}
+
+static double to_value(const struct run *run, const struct sample *sample)
+{
+	double seconds = (double)sample->ticks / (double)run->env->tsc_hz;
+
+	if (run->bench->higher)
+		return sample->work * run->bench->scale / seconds;
+	/* On several CPUs each had its share of the work in that time. */
+	return seconds * run->bench->scale * run->cpus / sample->work;
+}
+
+static void print_sample(const struct run *run, unsigned int i, uint64_t iterations,
+			 const struct sample *sample)
+{
+	const struct bench *bench = run->bench;
+	struct out out;
+
+	out_begin(&out, run->env, "sample");
+	out_string(&out, "bench", bench->name);
+	out_string(&out, "unit", bench->unit);
+	out_string(&out, "better", bench->higher ? "higher" : "lower");
+	out_integer(&out, "i", i);
+	out_number(&out, "value", to_value(run, sample));
+	out_bool(&out, "warmup", i == 0);
+	out_integer(&out, "iterations", iterations);
+	out_end(&out);
+}
+
+static void print_reason(const struct run *run, const char *event, const char *reason)
+{
+	struct out out;
+
+	out_begin(&out, run->env, event);
+	out_string(&out, "bench", run->bench->name);
+	out_string(&out, "reason", reason);
+	out_end(&out);
+}
+
+static bool check(struct run *run)
+{
+	bool all_ok = true;
+
+	for (unsigned int cpu = 0; run->bench->check && cpu < run->cpus; cpu++) {
+		char text[128] = "";
+		const char *wrong = run->bench->check(run, cpu, text);
+		struct out out;
+
+		out_begin(&out, run->env, "check");
+		out_string(&out, "bench", run->bench->name);
+		out_bool(&out, "ok", wrong == NULL);
+		out_string(&out, "text", wrong ? wrong : text);
+		out_end(&out);
+		all_ok = all_ok && !wrong;
+	}
+	return all_ok;
+}
+
+static const char *setup(struct run *run)
+{
+	for (unsigned int cpu = 0; run->bench->setup && cpu < run->cpus; cpu++) {
+		const char *reason = run->bench->setup(run, cpu);
+
+		if (reason)
+			return reason;
+	}
+	return NULL;
+}
+
+static bool measure(struct run *run)
+{
+	struct sample sample;
+	uint64_t iterations;
+	const char *reason = calibrate(run, &iterations);
+
+	for (unsigned int i = 0; !reason && i <= run->options->samples; i++) {
+		reason = take_sample(run, iterations, &sample);
+		if (!reason)
+			print_sample(run, i, iterations, &sample);
+	}
+	if (reason) {
+		print_reason(run, "error", reason);
+		return false;
+	}
+	return check(run);
+}
+
+bool bench_run(struct env *env, const struct options *options, const struct bench *bench)
+{
+	struct run run = {
+		.env = env,
+		.options = options,
+		.bench = bench,
+		.cpus = bench->parallel ? options->cpus : 1,
+	};
+	const char *reason = setup(&run);
+	bool ok = true;
+
+	if (reason)
+		print_reason(&run, "skip", reason);
+	else
+		ok = measure(&run);
+	if (bench->finish)
+		bench->finish(&run);
+	env->ops->release(env);
+	return ok;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the payload kernel tells the program that it runs: struct payload_info, found by an entry of
+ * type AT_TINYVMM in the auxiliary vector, which lies on the initial stack where Linux puts it
+ * (System V psABI for x86-64, 3.4.1 "Initial Stack and Register State").
+ *
+ * The program runs in ring 3 on an identity map of the first 4 GiB in 2 MiB pages and may use all
+ * of it: RAM, page tables, memory-mapped registers, and every port. It is trusted. The kernel keeps
+ * the boundary of ring 3 not for protection but because on software KVM only ring 3 runs natively.
+ */
+#ifndef PAYLOAD_INFO_H
+#define PAYLOAD_INFO_H
+
+#include <stdint.h>
+
+#define AT_TINYVMM 0x54564d
+
+#define PAYLOAD_MAX_CPUS  16
+#define PAYLOAD_MAX_SLOTS 32
+
+/* Vectors that the program may use; each is counted in `interrupt_count` and acknowledged. */
+#define PAYLOAD_FIRST_VECTOR 0x20
+#define PAYLOAD_LAST_VECTOR  0x3e
+#define PAYLOAD_SPURIOUS     0x3f
+
+/* A virtio-mmio slot: its registers, and the I/O APIC pin (0: none is known). */
+struct payload_slot {
+	uint64_t base;
+	uint64_t gsi;
+};
+
+/*
+ * A vCPU that is not the boot vCPU waits, spinning, until `run` is set, calls it with `arg` on
+ * `stack_top` in ring 3, and clears `run` after it has returned.
+ */
+struct payload_cpu {
+	uint64_t online;
+	void (*run)(void *arg);
+	void *arg;
+	void *stack_top;
+} __attribute__((aligned(64)));
+
+struct payload_info {
+	uint64_t root_table;  /* the page table in CR3 */
+	uint64_t arena_start; /* RAM that nobody uses */
+	uint64_t arena_end;
+	uint64_t nr_cpus; /* those that will come online */
+	uint64_t has_irqchip;
+	uint64_t nr_slots;
+	struct payload_slot slot[PAYLOAD_MAX_SLOTS];
+	volatile uint64_t *interrupt_count; /* by vector */
+	/*
+	 * Where a fault in ring 0 continues, instead of ending the machine; 0: nowhere. For trying
+	 * instructions that a host may lack.
+	 */
+	volatile uint64_t recover;
+	struct payload_cpu cpu[PAYLOAD_MAX_CPUS];
+};
+
+/* In rcx of the kernel's only system call, which is an undefined instruction; see payload_ring0().
+ */
+#define PAYLOAD_RING0_CALL 0x74696e79766d6d30ull
+
+/*
+ * Runs `function(arg)` in ring 0, with interrupts off, and returns its value.
+ *
+ * The way there is a fault. Software KVM delivers faults, but has no `int n` from ring 3, and its
+ * `syscall` stays in ring 3.
+ */
+static inline uint64_t payload_ring0(uint64_t (*function)(uint64_t arg), uint64_t arg)
+{
+	uint64_t ret = (uint64_t)(uintptr_t)function;
+
+	__asm__ volatile("ud2" : "+a"(ret) : "D"(arg), "c"(PAYLOAD_RING0_CALL) : "memory");
+	return ret;
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The payload kernel's ring 0: the two ways in, and the way to ring 3. With lib/traps.inc and
+ * trap.c that is all of it; loader.c runs in ring 3 already.
+ *
+ * On a host that interprets ring 0 each instruction here counts.
+ */
+#define OWN_PAYLOAD_TRAP
+#define COUNT_INTERRUPTS
+#include "guest/payload/lib/traps.inc"
+
+payload_note flags=TINYVMM_NOTE_ALL_CPUS
+
+#define XEN_ELFNOTE_PHYS32_ENTRY 18
+.pushsection .note.xen, "a", @note
+	.balign	4
+	.long	4, 8, XEN_ELFNOTE_PHYS32_ENTRY
+	.asciz	"Xen"
+	.quad	pvh_start		/* eight bytes, as a 64-bit Linux writes them */
+.popsection
+
+/* ---- from 64-bit mode, as guest/abi.h says: device tree in rdi, number of the vCPU in rsi ------ */
+.globl _start
+_start:
+	traps_init
+	mov	%cr3, %rdx
+	mov	%rsp, %rax
+	and	$-16, %rax
+	sub	$8, %rax		/* as if loader_main had been called */
+	pushq	$USER_DS
+	push	%rax
+	pushq	$(RFLAGS_FIXED | RFLAGS_IF)
+	pushq	$USER_CS
+	pushq	$loader_main		/* in ring 3: (device tree, vCPU, page table) */
+	iretq
+
+/* ---- from PVH (Xen docs/misc/pvh.pandoc): 32-bit protected mode, start info in ebx -------------- */
+#define MSR_EFER    0xc0000080
+#define EFER_LME    (1 << 8)
+#define CR0_LONG    0x80010033		/* PG, WP, NE, ET, MP, PE */
+#define CR4_LONG    0x620		/* PAE, OSFXSR, OSXMMEXCPT */
+#define PTE_TABLE   0x27		/* present, writable, user, accessed */
+#define PTE_2M	    0xe7		/* and dirty, large */
+#define TABLE_BYTES 4096
+#define IDENTITY_2M (4 * 512)		/* 4 GiB */
+
+.code32
+pvh_start:
+	cld
+	movl	$pdpt + PTE_TABLE, pml4
+	mov	$directories + PTE_TABLE, %eax
+	mov	$pdpt, %edi
+1:	mov	%eax, (%edi)
+	add	$8, %edi
+	add	$TABLE_BYTES, %eax
+	cmp	$pdpt + 4 * 8, %edi
+	jb	1b
+	mov	$PTE_2M, %eax
+	mov	$directories, %edi
+	mov	$IDENTITY_2M, %ecx
+2:	mov	%eax, (%edi)
+	add	$8, %edi
+	add	$0x200000, %eax
+	loop	2b
+
+	mov	$CR4_LONG, %eax
+	mov	%eax, %cr4
+	mov	$pml4, %eax
+	mov	%eax, %cr3
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_LME, %eax
+	wrmsr
+	mov	$CR0_LONG, %eax
+	mov	%eax, %cr0
+	lgdt	gdt_pointer
+	ljmp	$KERNEL_CS, $3f
+.code64
+3:	mov	%ebx, %edi		/* takes the device tree's place; loader.c knows it by its magic */
+	xor	%esi, %esi
+	jmp	_start
+
+.bss
+	.balign	TABLE_BYTES
+pml4:	.skip	TABLE_BYTES
+pdpt:	.skip	TABLE_BYTES
+directories:
+	.skip	4 * TABLE_BYTES

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the payload kernel makes of a fault. One of them is its system call; for any other, a line
+ * like those that the benchmark file prints, and the end of the machine with a status of its own.
+ */
+#include "guest/payload/kernel/kernel.h"
+
+#define CS_RING	  3u
+#define UD_VECTOR 6u
+#define UD2_BYTES 2u
+
+/* A call into ring 0, as info.h defines it. */
+static bool serve_call(struct trap_frame *frame)
+{
+	uint64_t (*function)(uint64_t arg) = (void *)frame->rax;
+
+	if (frame->vector != UD_VECTOR || !(frame->cs & CS_RING) ||
+	    frame->rcx != PAYLOAD_RING0_CALL)
+		return false;
+	frame->rax = function(frame->rdi);
+	frame->rip += UD2_BYTES;
+	return true;
+}
+
+static uint64_t read_cr2(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("mov %%cr2, %0" : "=r"(value));
+	return value;
+}
+
+static void print_named(const char *name, uint64_t value)
+{
+	print(name);
+	print_number(value, 16);
+}
+
+void payload_trap(struct trap_frame *frame)
+{
+	uint64_t recover = payload_info()->recover;
+
+	if (serve_call(frame))
+		return;
+	if (recover && !(frame->cs & CS_RING)) {
+		frame->rip = recover;
+		return;
+	}
+	/* The fault may have come in the middle of a line. */
+	print("\n{\"event\":\"error\",\"bench\":\"payload\",\"reason\":\"fault: vector ");
+	print_number(frame->vector, 10);
+	print_named(", rip 0x", frame->rip);
+	print_named(", error code 0x", frame->error);
+	print_named(", address 0x", read_cr2());
+	print_named(", ring ", frame->cs & CS_RING);
+	print("\"}\n");
+	debug_exit(PAYLOAD_FAULTED);
+}
