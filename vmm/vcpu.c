@@ -67,7 +67,7 @@ static enum verdict fail(struct vcpu *vcpu, int status, const char *sentence)
 			on_this_host(vcpu->shared->kind));
 		cpu_print_state(vcpu->fd, vcpu->shared->mem, to);
 		if (fclose(to) == 0)
-			log_error(vcpu->shared->log, "%s", text);
+			log_report(vcpu->shared->log, LOG_ERROR, text);
 		free(text);
 	}
 	vcpu->shared->failed(vcpu->shared->ctx, status);

@@ -106,6 +106,21 @@ static void a_long_line_is_cut_but_ends(void **state)
 	assert_int_equal(line[strlen(line) - 1], '\n');
 }
 
+static void a_report_of_many_lines_is_printed_whole(void **state)
+{
+	struct capture *capture = *state;
+	char text[8192];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 64 == 63 ? '\n' : 'r';
+	text[sizeof(text) - 1] = '\0';
+	log_report(&capture->log, LOG_INFO, text);
+	assert_string_equal(said(capture), "");
+	log_report(&capture->log, LOG_ERROR, text);
+	assert_memory_equal(said(capture), "tinyvmm: rrr", 12);
+	assert_string_equal(capture->text + strlen("tinyvmm: "), text);
+}
+
 static void a_burst_passes_and_the_flood_is_counted(void **state)
 {
 	struct capture *capture = *state;
@@ -224,6 +239,8 @@ int main(void)
 		cmocka_unit_test(levels_have_names),
 		cmocka_unit_test_setup_teardown(a_long_line_is_cut_but_ends, open_capture,
 						close_capture),
+		cmocka_unit_test_setup_teardown(a_report_of_many_lines_is_printed_whole,
+						open_capture, close_capture),
 		cmocka_unit_test_setup_teardown(a_burst_passes_and_the_flood_is_counted,
 						open_capture, close_capture),
 		cmocka_unit_test_setup_teardown(a_cut_line_still_tells_what_was_suppressed,

@@ -12,6 +12,8 @@
 /* A longer line is cut; an err_set() message fits whole. */
 #define LOG_LINE_MAX 1024
 
+#define LOG_START "tinyvmm: "
+
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",
 	[LOG_WARN] = "warn",
@@ -22,7 +24,6 @@ static const char *const level_names[] = {
 /* Formats "tinyvmm: <text>[ (N more lines suppressed)]\n" and writes it in one go. */
 static void print_line(const struct log *log, uint32_t dropped, const char *fmt, va_list args)
 {
-	static const char start[] = "tinyvmm: ";
 	char line[LOG_LINE_MAX];
 	char tail[64] = "";
 	size_t len, room;
@@ -31,8 +32,8 @@ static void print_line(const struct log *log, uint32_t dropped, const char *fmt,
 
 	if (dropped != 0)
 		snprintf(tail, sizeof(tail), " (%u earlier lines suppressed)", dropped);
-	memcpy(line, start, sizeof(start));
-	len = sizeof(start) - 1;
+	memcpy(line, LOG_START, sizeof(LOG_START));
+	len = strlen(LOG_START);
 	room = sizeof(line) - len - strlen(tail) - 1; /* the newline takes the place of the NUL */
 	n = vsnprintf(line + len, room, fmt, args);
 	if (n < 0)
@@ -54,6 +55,26 @@ void log_print(const struct log *log, enum log_level level, const char *fmt, ...
 	va_start(args, fmt);
 	print_line(log, 0, fmt, args);
 	va_end(args);
+}
+
+void log_report(const struct log *log, enum log_level level, const char *text)
+{
+	size_t left = strlen(text);
+	ssize_t written;
+
+	if (level > log->level)
+		return;
+	while (write(log->fd, LOG_START, strlen(LOG_START)) < 0 && errno == EINTR)
+		;
+	while (left > 0) {
+		written = write(log->fd, text, left);
+		if (written < 0 && errno != EINTR)
+			return;
+		if (written > 0) {
+			text += written;
+			left -= (size_t)written;
+		}
+	}
 }
 
 int log_parse_level(const char *name, enum log_level *level)

@@ -27,6 +27,12 @@ struct log {
 void log_print(const struct log *log, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Prints "tinyvmm: <text>", which has several lines and ends with a newline, whole: for a report
+ * that a line's limit must not cut.
+ */
+void log_report(const struct log *log, enum log_level level, const char *text);
+
 #define log_error(log, ...) log_print(log, LOG_ERROR, __VA_ARGS__)
 #define log_warn(log, ...)  log_print(log, LOG_WARN, __VA_ARGS__)
 #define log_info(log, ...)  log_print(log, LOG_INFO, __VA_ARGS__)
