@@ -47,6 +47,17 @@ while [ $i -lt 10 ]; do # doubled ten times
 done
 judge "256 KiB to a slow reader" 0 ""
 
+# Nobody reads any more: the guest has lost its console, and ends.
+{
+	status=0
+	timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/serial_out.ring0.elf" \
+		--append count=10000000 </dev/null 2>"$WORK/err" || status=$?
+	echo $status >"$WORK/status"
+} | head -c 1000 >"$WORK/out"
+status=$(cat "$WORK/status")
+cat "$WORK/all_bytes_twice" "$WORK/all_bytes_twice" | head -c 1000 >"$WORK/want"
+judge "the reader goes away" 0 ""
+
 {
 	printf 'one instruction, many bytes\n'
 	for c in a b c d e f g h i j k l m n o p q r s t; do
