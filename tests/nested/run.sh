@@ -66,13 +66,16 @@ fast="mitigations=off cryptomgr.notests tsc=reliable no_timer_check"
 machine() {
 	local name=$1 smp=$2 words=$3 disk=$dir/disk-$1.img
 	shift 3
+	# /dev/vda to use, and /dev/vdb to copy from
 	rm -f "$disk"
-	truncate -s 256M "$disk" && mke2fs -q -t ext4 "$disk" || exit 1
+	truncate -s 256M "$disk" && mke2fs -q -t ext4 "$disk" && cp --sparse=always "$disk" "$disk.ro" ||
+		exit 1
 	exec timeout --foreground $venue_seconds qemu-system-x86_64 -accel tcg,thread=multi -M q35 \
 		-cpu EPYC,+svm -smp "$smp" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$dir/kernel/cloud/vmlinuz" -initrd "$dir/host.cpio" \
 		-append "console=ttyS0 panic=-1 quiet $fast $words" \
-		-drive "file=$disk,format=raw,if=virtio,cache=unsafe" "$@"
+		-drive "file=$disk,format=raw,if=virtio,cache=unsafe" \
+		-drive "file=$disk.ro,format=raw,if=virtio,readonly=on" "$@"
 }
 
 # The CPU model asks for more than the emulation has; QEMU says so in a line for each feature.
@@ -117,7 +120,7 @@ venue() {
 
 machines() {
 	# Ours by their process ids; timeout(1) hands the signal on to QEMU.
-	trap 'kill $(jobs -p) 2>/dev/null; wait; rm -f "$dir"/disk-*.img' EXIT
+	trap 'kill $(jobs -p) 2>/dev/null; wait; rm -f "$dir"/disk-*' EXIT
 	trap 'exit 1' INT TERM
 	venue small 2 venue,disk,net,life -m 3072 &
 	venue wide 8,sockets=2 topology,boot -m 3072 \

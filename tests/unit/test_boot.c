@@ -281,8 +281,8 @@ static void loading_touches_only_what_it_writes(void **state)
 	assert_int_equal(mincore(f->ram, 64 * MIB, resident), 0);
 	for (size_t i = 0; i < NR_OF(resident); i++)
 		pages += resident[i] & 1;
-	/* GDT, zero page, six page tables, command line, kernel, initrd */
-	assert_int_equal(pages, 1 + 1 + 6 + 1 + BZ_KERNEL_BYTES / 4096 + 1);
+	/* GDT, zero page, six page tables, command line, reset vector, kernel, initrd */
+	assert_int_equal(pages, 1 + 1 + 6 + 1 + 1 + BZ_KERNEL_BYTES / 4096 + 1);
 }
 
 int main(void)

@@ -318,6 +318,24 @@ static void the_32_bit_entry_has_flat_segments_and_zero_in_ebp_edi_ebx(void **st
 	assert_int_equal(f->entry.rbx, 0);
 }
 
+/*
+ * A PC begins at F000:FFF0 in real mode, and a kernel that resets through the BIOS jumps there.
+ * FADT and this code name the same register.
+ */
+static void the_reset_vector_writes_the_reset_register(void **state)
+{
+	static const uint8_t code[] = {
+		0xba, 0x02, 0x06, /* mov $0x602, %dx */
+		0xb0, 0x01,	  /* mov $1, %al */
+		0xee,		  /* out %al, %dx */
+	};
+	struct boot_fixture *f = *state;
+
+	make_bzimage(f);
+	must_load(f, NULL, 0, 0);
+	assert_memory_equal(f->ram + 0xffff0, code, sizeof(code));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +358,7 @@ int main(void)
 		boot_test(a_short_header_is_not_read_beyond_its_end),
 		boot_test(the_64_bit_entry_has_an_identity_map_and_the_zero_page_in_rsi),
 		boot_test(the_32_bit_entry_has_flat_segments_and_zero_in_ebp_edi_ebx),
+		boot_test(the_reset_vector_writes_the_reset_register),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

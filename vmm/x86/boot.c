@@ -212,6 +212,27 @@ static int load_image(struct boot_job *job)
 	return err_set(job->err, -EINVAL, "image of an unknown protocol");
 }
 
+/*
+ * On hardware-reduced ACPI, Linux (arch/x86/kernel/reboot.c, reboot_init()) prefers to reset
+ * through EFI, and without EFI "through the BIOS": it goes back to real mode and jumps to
+ * F000:FFF0. So there is code there, which resets as the FADT says.
+ */
+static int put_reset_vector(struct boot_job *job)
+{
+	const uint16_t port = PORT_POWER + POWER_RESET;
+	const uint8_t code[] = {
+		0xba,	   port & 0xff,
+		port >> 8,		      /* mov $port, %dx */
+		0xb0,	   POWER_RESET_VALUE, /* mov $value, %al */
+		0xee,			      /* out %al, %dx */
+		0xfa,			      /* cli */
+		0xf4,			      /* 1: hlt */
+		0xeb,	   0xfd,	      /* jmp 1b */
+	};
+
+	return boot_put(job, MEMMAP_RESET_VECTOR, code, sizeof(code), "the reset vector");
+}
+
 int boot_load(const struct boot_image *image, const struct board *board,
 	      const struct boot_plan *plan, const uint8_t *initrd, struct gmem *mem,
 	      struct boot_entry *entry, struct err *err)
@@ -228,6 +249,8 @@ int boot_load(const struct boot_image *image, const struct board *board,
 
 	*entry = (struct boot_entry){0};
 	ret = load_image(&job);
+	if (!ret && image->is_linux)
+		ret = put_reset_vector(&job);
 	if (ret || !plan->initrd_size)
 		return ret;
 	return boot_put(&job, plan->initrd_start, initrd, plan->initrd_size, "the initrd");

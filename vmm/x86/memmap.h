@@ -10,6 +10,7 @@
  *	0x0001_0000  kernel command line
  *	0x000a_0000  ACPI tables (reserved; there is no VGA, so this is plain RAM)
  *	0x000e_0000  ACPI RSDP, where a BIOS would leave it (ACPI 6.5, 5.2.5.1)
+ *	0x000f_fff0  the 8086's reset vector, where a BIOS would begin
  *	0x0010_0000  images
  *	   ...       initrd, then the device tree, at the top of the RAM below 3 GiB
  *	0xc000_0000  end of low RAM, beginning of the 32-bit hole
@@ -33,6 +34,7 @@
 #define MEMMAP_ACPI	     0xa0000u
 #define MEMMAP_ACPI_END	     0xe0000u
 #define MEMMAP_RSDP	     0xe0000u
+#define MEMMAP_RESET_VECTOR  0xffff0u
 #define MEMMAP_IMAGE	     0x100000u
 #define MEMMAP_HOLE_START    0xc0000000ull
 #define MEMMAP_HOLE_END	     0x100000000ull

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# virtio-blk: what a guest has synced is there after a reset, on a block device and in a file. /dev/vda is a
-# freshly formatted disk of this machine.
+# virtio-blk: what a guest has synced is there after a reset, on a block device and in a file. This
+# machine has two freshly formatted disks: /dev/vda is for the guest, /dev/vdb stays as it is.
 
 fresh_image() {
-	cp --sparse=always /dev/vda "$1" 2>/dev/null || dd if=/dev/vda of="$1" bs=1M 2>/dev/null
+	dd if=/dev/vdb of="$1" bs=1M 2>/dev/null
 }
 
 keeps_data() {

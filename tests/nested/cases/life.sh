@@ -115,9 +115,10 @@ needs_kvm() {
 	contains "the message" $err /dev/kvm
 }
 
-for how in a k; do
-	it "a guest's reset (reboot=$how) ends tinyvmm with status 4" resets reboot=$how 4
-done
+# Linux knows several ways; left to itself, here, it takes that through the BIOS.
+it "a guest's reset ends tinyvmm with status 4" resets "" 4
+it "a guest's reset by ACPI's register (reboot=a) ends tinyvmm with status 4" resets reboot=a 4
+it "a guest's reset by the keyboard controller (reboot=k) ends tinyvmm with status 4" resets reboot=k 4
 it "a panic with panic=-1 is a reset: status 4, and the console has its message" panics
 it "a triple fault ends tinyvmm with status 6 and a register dump" triple_faults
 it "--on-reset restart begins a new life, as often as it takes" restarts
