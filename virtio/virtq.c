@@ -240,8 +240,7 @@ static const char *take(struct virtq *vq, uint16_t avail_idx, struct vchain *cha
 {
 	uint16_t head;
 
-	/* 2.7.6.1: the driver cannot take a chain back, nor has it descriptors for more than these.
-	 */
+	/* 2.7.6.1: no chain is taken back, and no ring holds more chains than it has entries. */
 	if ((uint16_t)(avail_idx - vq->next_avail) > vq->size)
 		return "an available index that moved by more than the queue's size";
 	if (avail_entry(vq, vq->next_avail, &head) != 0)
