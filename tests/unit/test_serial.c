@@ -560,6 +560,26 @@ static void the_transmitter_interrupts_when_it_becomes_empty(void **state)
 	assert_int_equal(iir(w), IIR_THRE);
 }
 
+/* 8.11: "The first transmitter interrupt after changing FCR0 will be immediate if it is enabled."
+ */
+static void switching_the_fifos_makes_the_transmitter_interrupt(void **state)
+{
+	static const unsigned int fcr[] = {FCR_ENABLE, 0};
+	struct world *w = *state;
+
+	out(w, REG_MCR, MCR_OUT2);
+	out(w, REG_IER, IER_THRE);
+	assert_int_equal(iir(w), IIR_THRE);
+	for (size_t i = 0; i < NR_OF(fcr); i++) {
+		irqs_since(&w->f);
+		out(w, REG_FCR, fcr[i]);
+		assert_int_equal(irqs_since(&w->f), 1);
+		assert_int_equal(iir(w), IIR_THRE);
+		out(w, REG_FCR, fcr[i]); /* no change */
+		assert_int_equal(iir(w), IIR_NONE);
+	}
+}
+
 /* Sixteen bytes in a row are one reason to interrupt, not sixteen. */
 static void a_burst_that_passes_straight_through_interrupts_once(void **state)
 {
@@ -806,6 +826,7 @@ int main(void)
 		TEST(disabled_interrupts_are_not_told),
 		TEST(the_trigger_level_divides_data_from_time_out),
 		TEST(the_transmitter_interrupts_when_it_becomes_empty),
+		TEST(switching_the_fifos_makes_the_transmitter_interrupt),
 		TEST(a_burst_that_passes_straight_through_interrupts_once),
 		TEST(each_new_cause_raises_the_line),
 		TEST(out2_gates_the_interrupt),
