@@ -282,6 +282,10 @@ void console_close(struct console *console)
 {
 	if (console == NULL)
 		return;
+	if (console->pty != NULL && console->pty->held_len > 0)
+		log_warn(console->log,
+			 "--console pty: nobody has read the last %zu bytes of output from %s",
+			 console->pty->held_len, console->name);
 	tty_close(&console->tty);
 	console_fd_close(&console->in);
 	console_fd_close(&console->out);

@@ -13,16 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whether epoll takes `fd`; it refuses what is always ready. */
-static bool epoll_takes(int fd)
+/* Whether epoll takes `cfd`; it refuses what is always ready. */
+static bool epoll_takes(const struct console_fd *cfd)
 {
 	struct epoll_event event = {0};
-	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	bool taken;
+	int epoll_fd;
 
+	if (cfd->is_tty || cfd->is_pipe || cfd->is_socket)
+		return true;
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		return true; /* the event loop will say what is wrong */
-	taken = epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;
+	taken = epoll_ctl(epoll_fd, EPOLL_CTL_ADD, cfd->fd, &event) == 0 || errno != EPERM;
 	close(epoll_fd);
 	return taken;
 }
@@ -30,7 +33,7 @@ static bool epoll_takes(int fd)
 static int set_wait_fd(struct console_fd *cfd)
 {
 	cfd->wait_fd = cfd->fd;
-	if (epoll_takes(cfd->fd))
+	if (epoll_takes(cfd))
 		return 0;
 	cfd->wait_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 	return cfd->wait_fd < 0 ? -errno : 0;
@@ -47,9 +50,10 @@ int console_fd_adopt(struct console_fd *cfd, int inherited, int flags)
 		return -errno;
 	cfd->fd = inherited;
 	cfd->is_tty = isatty(inherited);
+	cfd->is_pipe = S_ISFIFO(st.st_mode);
 	cfd->is_socket = S_ISSOCK(st.st_mode);
 	cfd->chunk = SIZE_MAX;
-	if (cfd->is_tty || S_ISFIFO(st.st_mode)) {
+	if (cfd->is_tty || cfd->is_pipe) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", inherited);
 		ret = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		if (ret >= 0) {

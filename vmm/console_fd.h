@@ -19,6 +19,7 @@ struct console_fd {
 	int fd;	    /* -1: there is none */
 	bool owned; /* ours to close */
 	bool is_tty;
+	bool is_pipe;
 	bool is_socket;
 	size_t chunk; /* write no more at once */
 	/*
