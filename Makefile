@@ -29,7 +29,7 @@ LDLIBS   := -Wl,-Bstatic -lfdt -laio -lz -Wl,-Bdynamic
 VMM_SRC  := $(wildcard vmm/*.c vmm/*/*.c devices/*.c virtio/*.c)
 VMM_OBJ  := $(VMM_SRC:%.c=$B/obj/%.o)
 # What unit tests may link: all that needs no KVM.
-PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/vcpu%.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
+PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/vcpu%.c vmm/run.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
 
 # ---- guests and tests: each file a program ------------------------------------------------------
 PAYLOADS   := $(patsubst guest/payload/%.S,$B/guest/%.elf,$(wildcard guest/payload/*.S))
