@@ -46,8 +46,9 @@ struct bench {
 	 */
 	bool higher;
 	double scale;
-	bool parallel; /* can run on several CPUs at once; `work` then adds up */
-	uint64_t size; /* a parameter of the benchmark, often a working set in bytes */
+	bool parallel;	     /* can run on several CPUs at once; `work` then adds up */
+	uint64_t size;	     /* a parameter of the benchmark, often a working set in bytes */
+	uint64_t iterations; /* of each sample, instead of as many as min_ms asks for; 0: those */
 	/* Makes the state of one CPU. NULL, or the reason why the benchmark is skipped. */
 	const char *(*setup)(struct run *run, unsigned int cpu);
 	void (*pass)(struct run *run, struct pass *pass);

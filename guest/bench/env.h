@@ -32,11 +32,11 @@ struct env;
 struct env_ops {
 	void (*write)(struct env *env, const char *text, size_t len);
 	void (*exit)(struct env *env, int status) __attribute__((noreturn));
-	/*
-	 * Memory that nobody has touched, so that its first touch can be measured; reads as zero
-	 * under Linux only. NULL if there is not so much, and *reason then says why.
-	 */
+	/* Memory, of any content. NULL if there is not so much, and *reason then says why. */
 	void *(*alloc)(struct env *env, size_t size, enum env_pages pages, const char **reason);
+	/* The same, but nobody has touched it yet. */
+	void *(*alloc_fresh)(struct env *env, size_t size, enum env_pages pages,
+			     const char **reason);
 	/* Gives back all memory allocated since the start or the last call. */
 	void (*release)(struct env *env);
 	/* Calls function(arg, cpu) on CPUs 0 to nr - 1 at once; returns after all have. */

@@ -281,6 +281,7 @@ void env_linux_init(struct env *env)
 		.write = write_all,
 		.exit = end,
 		.alloc = alloc,
+		.alloc_fresh = alloc, /* every mapping is new */
 		.release = release,
 		.run = run,
 		.measure_tsc = calibrate_tsc,

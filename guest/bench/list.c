@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest/bench/bench.h"
 
-extern const struct bench bench_cpu_noploop;
+extern const struct bench bench_cpu_noploop, bench_cpu_hash, bench_cpu_linpack, bench_cpu_compress;
+extern const struct bench bench_mem_stream[4], bench_mem_latency[18], bench_mem_fault;
+
+#define TWO(array, i)	&array[i], &array[(i) + 1]
+#define FOUR(array, i)	TWO(array, i), TWO(array, (i) + 2)
+#define EIGHT(array, i) FOUR(array, i), FOUR(array, (i) + 4)
 
 const struct bench *const bench_list[] = {
 	&bench_cpu_noploop,
+	&bench_cpu_hash,
+	&bench_cpu_linpack,
+	&bench_cpu_compress,
+	FOUR(bench_mem_stream, 0),
+	EIGHT(bench_mem_latency, 0),
+	EIGHT(bench_mem_latency, 8),
+	TWO(bench_mem_latency, 16),
+	&bench_mem_fault,
 	NULL,
 };

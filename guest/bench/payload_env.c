@@ -144,9 +144,22 @@ static void *alloc(struct env *env, size_t size, enum env_pages pages, const cha
 	return (void *)start;
 }
 
+static void *alloc_fresh(struct env *env, size_t size, enum env_pages pages, const char **reason)
+{
+	struct env_memory *memory = &env->memory;
+
+	if (memory->at < memory->touched)
+		memory->at = memory->touched;
+	return alloc(env, size, pages, reason);
+}
+
 static void release(struct env *env)
 {
-	env->memory.at = env->payload->arena_start;
+	struct env_memory *memory = &env->memory;
+
+	if (memory->touched < memory->at)
+		memory->touched = memory->at;
+	memory->at = env->payload->arena_start;
 }
 
 /* ---- other CPUs --------------------------------------------------------------------------- */
@@ -266,6 +279,7 @@ void env_payload_init(struct env *env, struct payload_info *payload)
 		.write = write_all,
 		.exit = end,
 		.alloc = alloc,
+		.alloc_fresh = alloc_fresh,
 		.release = release,
 		.run = run,
 		.measure_tsc = measure_tsc,

@@ -45,22 +45,25 @@ struct sample {
 static const char *take_sample(struct run *run, uint64_t iterations, struct sample *sample)
 {
 	struct round round = {.run = run, .iterations = iterations};
-	uint64_t first, last;
+	uint64_t first, last, own;
 	const char *reason = run->env->ops->run(run->env, run->cpus, run_pass, &round);
 
 	if (reason)
 		return reason;
 	first = round.start[0];
 	last = round.end[0];
+	own = round.pass[0].ticks;
 	sample->work = round.pass[0].work;
 	for (unsigned int i = 1; i < run->cpus; i++) {
 		if (round.start[i] < first)
 			first = round.start[i];
 		if (round.end[i] > last)
 			last = round.end[i];
+		if (round.pass[i].ticks > own)
+			own = round.pass[i].ticks;
 		sample->work += round.pass[i].work;
 	}
-	sample->ticks = round.pass[0].ticks ? round.pass[0].ticks : last - first;
+	sample->ticks = own ? own : last - first;
 	return NULL;
 }
 
@@ -71,11 +74,20 @@ static const char *take_sample(struct run *run, uint64_t iterations, struct samp
 static const char *calibrate(struct run *run, uint64_t *iterations)
 {
 	uint64_t want = run->env->tsc_hz / 1000 * run->options->min_ms;
+	const char *reason;
 	struct sample sample;
 
+	*iterations = run->bench->iterations;
+	if (*iterations != 0)
+		return NULL;
+	/* Not timed: it touches memory for the first time. */
+	reason = take_sample(run, 1, &sample);
+	if (reason)
+		return reason;
 	for (*iterations = 1;;) {
 		uint64_t start = env_ticks(), ticks;
-		const char *reason = take_sample(run, *iterations, &sample);
+
+		reason = take_sample(run, *iterations, &sample);
 
 		if (reason)
 			return reason;
