@@ -40,8 +40,8 @@ struct bus {
  * -EINVAL: empty or wraps; -EEXIST: overlaps a region that is there; -ENOSPC: too many.
  * `name` and `device` are borrowed for the life of the bus.
  */
-int bus_add(struct bus *bus, uint64_t base, uint64_t size, const struct bus_ops *ops,
-	    void *device, const char *name);
+int bus_add(struct bus *bus, uint64_t base, uint64_t size, const struct bus_ops *ops, void *device,
+	    const char *name);
 
 /* The region that holds `addr`, or NULL. */
 const struct bus_region *bus_find(const struct bus *bus, uint64_t addr);

@@ -16,16 +16,16 @@
 
 /* What the serial port offers; called on the I/O thread. */
 struct chario_port {
-	size_t (*room)(void *ctx);				  /* bytes that `receive` takes now */
+	size_t (*room)(void *ctx); /* bytes that `receive` takes now */
 	void (*receive)(void *ctx, const uint8_t *bytes, size_t len); /* len <= room */
-	void (*writable)(void *ctx);				  /* `write` may take bytes again */
+	void (*writable)(void *ctx); /* `write` may take bytes again */
 	void *ctx;
 };
 
 /* What the console offers; called on a vCPU's thread or the I/O thread. */
 struct chario_host {
 	size_t (*write)(void *ctx, const uint8_t *bytes, size_t len); /* bytes taken, 0..len */
-	void (*resume)(void *ctx);				  /* `room` has become non-zero */
+	void (*resume)(void *ctx);				   /* `room` has become non-zero */
 	void (*attach)(void *ctx, const struct chario_port *port); /* NULL detaches; copied */
 	void *ctx;
 };

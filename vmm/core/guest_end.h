@@ -13,7 +13,8 @@ enum guest_end_reason {
 	GUEST_END_POWER_OFF,  /* ACPI S5 */
 	GUEST_END_RESET,      /* ACPI reset register, i8042, triple-fault-free reboot */
 	GUEST_END_DEBUG_EXIT, /* port 0xf4; `value` is what was written */
-	GUEST_END_CONSOLE,    /* the console's far side is gone, or Ctrl-A x */
+	/* `value` is 0 for Ctrl-A x, or why the console's far side is gone (an errno). */
+	GUEST_END_CONSOLE,
 };
 
 struct guest_end {
