@@ -377,7 +377,9 @@ static void a_stream_is_described_as_host_addresses(void **state)
 
 	/* What cannot be described does not move the stream. */
 	assert_int_equal(vchain_iov_writable(&f->chain, 11, iov, 4), -EMSGSIZE);
+	iov[1] = (struct iovec){.iov_base = f, .iov_len = 1};
 	assert_int_equal(vchain_iov_writable(&f->chain, 10, iov, 1), -E2BIG);
+	assert_ptr_equal(iov[1].iov_base, f); /* not ours to write to */
 	assert_int_equal(vchain_writable(&f->chain), 10);
 	assert_int_equal(f->chain.written, 0);
 

@@ -244,6 +244,18 @@ static void a_failed_device_does_not_go_live(void **state)
 	assert_int_equal(f->d.activated, 0);
 }
 
+static void a_device_that_needs_a_reset_does_not_go_live(void **state)
+{
+	struct fixture *f = *state;
+
+	negotiate(f);
+	vdev_enable_queue(&f->d.vdev, 0); /* of no size */
+	assert_true(f->d.vdev.status & NEEDS);
+	vdev_write_status(&f->d.vdev, ACK | DRIVER | FEATURES | OK);
+	assert_false(f->d.vdev.active);
+	assert_int_equal(f->d.activated, 0);
+}
+
 static void a_device_that_cannot_start_needs_a_reset(void **state)
 {
 	struct fixture *f = *state;
@@ -559,6 +571,7 @@ int main(void)
 		TEST(features_ok_and_driver_ok_at_once_are_both_refused_with_bad_features),
 		TEST(driver_ok_activates_once),
 		TEST(a_failed_device_does_not_go_live),
+		TEST(a_device_that_needs_a_reset_does_not_go_live),
 		TEST(a_device_that_cannot_start_needs_a_reset),
 		TEST(a_reset_stops_the_device_and_forgets_the_driver),
 		TEST(a_queue_is_made_ready_between_features_ok_and_driver_ok),
