@@ -91,14 +91,16 @@ verdict "64 GiB, to the floor's 64 GiB" "$(jq '.rows | .[1].median / .[3].median
 	round / 1000' "$results/start_64g.json")" 1.3 x
 
 echo
-echo "Exit to user space: a write to a port where nobody is, by the guest's TSC, per 1,000"
-interleave exits -v -n $((ROUNDS / 5 + 2)) -u "TSC ticks for 1,000 exits" \
-	"bare KVM_RUN loop=$kvm/floor -C -t $kvm/exits.elf" \
-	"tinyvmm=$tinyvmm --kernel $kvm/exits.elf" \
-	"tinyvmm --stats=$tinyvmm --kernel $kvm/exits.elf --stats=/dev/null"
-verdict "exit, to a bare KVM_RUN loop" "$(row exits tinyvmm ratio)" 1.05 x
-verdict "exit with --stats, to one without" "$(jq '.rows[2].median / .rows[1].median |
-	. * 10000 | round / 10000' "$results/exits.json")" 1.02 x
+for ring in 0 3; do
+	echo "Exit to user space from ring $ring: a write to a port where nobody is, by the guest's TSC"
+	interleave exits_ring$ring -v -n $((ROUNDS / 5 + 2)) -u "TSC ticks for 1,000 exits" \
+		"bare KVM_RUN loop=$kvm/floor -C -t $kvm/exits.ring$ring.elf" \
+		"tinyvmm=$tinyvmm --kernel $kvm/exits.ring$ring.elf" \
+		"tinyvmm --stats=$tinyvmm --kernel $kvm/exits.ring$ring.elf --stats=/dev/null"
+done
+verdict "exit from ring 0, to a bare KVM_RUN loop" "$(row exits_ring0 tinyvmm ratio)" 1.05 x
+verdict "exit from ring 0 with --stats, to one without" "$(jq '.rows | .[2].median / .[1].median |
+	. * 10000 | round / 10000' "$results/exits_ring0.json")" 1.02 x
 
 echo
 echo "Memory of the VMM beyond guest RAM (PSS), while a guest waits for input"
