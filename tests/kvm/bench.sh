@@ -55,6 +55,7 @@ interleave start -n "$ROUNDS" -u us \
 	"floor: same objects=$kvm/floor -C -t $kvm/three.elf" \
 	"tinyvmm=$tinyvmm $three" \
 	"floor: least objects=$kvm/floor $kvm/three.elf" \
+	"floor: with split irqchip=$kvm/floor -C -t -s $kvm/three.elf" \
 	"tinyvmm, stdio console=$tinyvmm --kernel $kvm/three.elf --mem 64M" \
 	"tinyvmm --stats=$tinyvmm $three --stats=/dev/null" \
 	"nothing (true)=/bin/true"

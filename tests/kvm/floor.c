@@ -8,10 +8,9 @@
  * (guest/abi.h) and makes the kernel objects that the options ask for, so that a start or an exit
  * of tinyvmm can be compared with one of a program that has the same objects and no more.
  *
- * The order of calls is part of the result. KVM waits for an SRCU grace period whenever memory
- * slots, the I/O bus or interrupt routing change while vCPUs may be reading them, and a memory
- * slot made after the in-kernel irqchip waits too; so memory comes first, the irqchip next,
- * then vCPUs.
+ * The order of calls is part of the result. Making the in-kernel irqchip starts an SRCU grace
+ * period (it adds devices to KVM's I/O bus), and a change of memory slots waits for its end. So
+ * memory comes first: the guest starts at once, and the period passes while it runs.
  *
  * What it serves: bytes to the serial port and to debugcon go to stdout, power-off and debug-exit
  * end; all else reads all-ones and ignores writes, which makes this also the bare KVM_RUN loop that
@@ -46,7 +45,7 @@
 struct floor {
 	/* what to make */
 	unsigned int nr_vcpus, nr_ioeventfds, nr_irqfds;
-	bool cpuid, irqchip, pit, thread;
+	bool cpuid, irqchip, split_irqchip, pit, thread;
 	uint64_t mem_bytes;
 	const char *image;
 	/* what was made */
@@ -127,6 +126,19 @@ static void write_tables(struct floor *floor)
 	for (uint64_t i = 0; i < 4 * 512; i++)
 		pd[i] = (i << 21) | page;
 	memcpy(floor->mem + GDT_ADDR, gdt, sizeof(gdt));
+}
+
+static void make_irqchips(struct floor *floor)
+{
+	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {24 /* pins */}};
+	struct kvm_pit_config pit = {0};
+
+	if (floor->irqchip)
+		must(ioctl(floor->vm, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP");
+	if (floor->split_irqchip)
+		must(ioctl(floor->vm, KVM_ENABLE_CAP, &split), "KVM_CAP_SPLIT_IRQCHIP");
+	if (floor->pit)
+		must(ioctl(floor->vm, KVM_CREATE_PIT2, &pit), "KVM_CREATE_PIT2");
 }
 
 static void make_events(struct floor *floor)
@@ -274,7 +286,7 @@ static void parse(struct floor *floor, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "c:m:Cipte:q:")) != -1) {
+	while ((c = getopt(argc, argv, "c:m:Cispte:q:")) != -1) {
 		switch (c) {
 		case 'c':
 			floor->nr_vcpus = (unsigned int)atoi(optarg);
@@ -287,6 +299,9 @@ static void parse(struct floor *floor, int argc, char **argv)
 			break;
 		case 'i':
 			floor->irqchip = true;
+			break;
+		case 's':
+			floor->split_irqchip = true;
 			break;
 		case 'p':
 			floor->pit = true;
@@ -306,9 +321,9 @@ static void parse(struct floor *floor, int argc, char **argv)
 	}
 	if (optind != argc - 1 || floor->nr_vcpus < 1 || floor->nr_vcpus > MAX_VCPUS ||
 	    floor->mem_bytes < (2 << 20))
-		errx(2,
-		     "usage: floor [-c VCPUS] [-m MIB] [-C (set CPUID)] [-i (irqchip)] [-p (PIT)]\n"
-		     "	[-e IOEVENTFDS] [-q IRQFDS] [-t (boot vCPU in a thread, too)] IMAGE");
+		errx(2, "usage: floor [-c VCPUS] [-m MIB] [-C (set CPUID)] [-i (irqchip)]\n"
+			"	[-s (split irqchip)] [-p (PIT)] [-e IOEVENTFDS] [-q IRQFDS]\n"
+			"	[-t (boot vCPU in a thread, too)] IMAGE");
 	floor->image = argv[optind];
 }
 
@@ -316,17 +331,13 @@ int main(int argc, char **argv)
 {
 	struct floor floor = {.nr_vcpus = 1, .mem_bytes = 64 << 20};
 	struct vcpu_arg arg[MAX_VCPUS];
-	struct kvm_pit_config pit = {0};
 	pthread_t thread;
 
 	parse(&floor, argc, argv);
 	floor.kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
 	floor.vm = must(ioctl(floor.kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
 	map_memory(&floor);
-	if (floor.irqchip)
-		must(ioctl(floor.vm, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP");
-	if (floor.pit)
-		must(ioctl(floor.vm, KVM_CREATE_PIT2, &pit), "KVM_CREATE_PIT2");
+	make_irqchips(&floor);
 	make_events(&floor);
 	load_image(&floor);
 	write_tables(&floor);

@@ -8,20 +8,30 @@
 #define CPUID_1_ECX_VMX	       (1u << 5)
 #define CPUID_80000001_ECX_SVM (1u << 2)
 
+static bool cpu_has_vmx(void)
+{
+	unsigned int a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && (c & CPUID_1_ECX_VMX);
+}
+
+static bool cpu_has_svm(void)
+{
+	unsigned int a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & CPUID_80000001_ECX_SVM);
+}
+
 /*
  * The CPU and the module must agree: a built-in module shows in /sys/module even where it found
- * no hardware to drive, and a CPU with VT-x may still run kvm_pvm.
+ * no hardware to drive, and a CPU with VT-x may still run kvm_pvm. The module is asked first
+ * because CPUID traps where the host is itself a guest, for longer than the system call takes.
  */
 enum host_kind host_kind_detect(void)
 {
-	unsigned int a, b, c, d;
-	bool vmx, svm;
-
-	vmx = __get_cpuid(1, &a, &b, &c, &d) && (c & CPUID_1_ECX_VMX);
-	svm = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & CPUID_80000001_ECX_SVM);
-	if (vmx && access("/sys/module/kvm_intel", F_OK) == 0)
+	if (access("/sys/module/kvm_intel", F_OK) == 0 && cpu_has_vmx())
 		return HOST_KVM_INTEL;
-	if (svm && access("/sys/module/kvm_amd", F_OK) == 0)
+	if (access("/sys/module/kvm_amd", F_OK) == 0 && cpu_has_svm())
 		return HOST_KVM_AMD;
 	if (access("/sys/module/kvm_pvm", F_OK) == 0)
 		return HOST_KVM_PVM;
