@@ -31,6 +31,11 @@ VMM_OBJ  := $(VMM_SRC:%.c=$B/obj/%.o)
 # What unit tests may link: all that needs no KVM.
 PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/vcpu%.c vmm/run.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
 
+# ---- tinybench: everything under guest/compare/ ----------------------------------------------
+COMPARE_SRC := $(wildcard guest/compare/*.c)
+# What unit tests may link too.
+COMPARE_LIB := $(filter-out %/main.c,$(COMPARE_SRC))
+
 # ---- guests and tests: each file a program ------------------------------------------------------
 PAYLOADS   := $(patsubst guest/payload/%.S,$B/guest/%.elf,$(wildcard guest/payload/*.S))
 KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests/kvm/guest/*.S)) \
@@ -44,7 +49,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $B/tinyvmm $(PAYLOADS) $B/guest/payload.elf $B/guest/bench.elf
+all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/bench.elf
 
 help:
 	@echo 'all deps demo check check-kvm check-nested check-all bench fuzz lint format install clean'
@@ -55,6 +60,10 @@ deps:
 $B/tinyvmm: $(VMM_OBJ) Makefile
 	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
+
+$B/tinybench: $(COMPARE_SRC:%.c=$B/obj/%.o)
+	@mkdir -p $(@D)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
 
 $B/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -125,19 +134,19 @@ $B/tests/kvm/%: tests/kvm/%.c
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
 
 # ---- unit tests, twice: as built, and under ASan and UBSan --------------------------------------
-$B/obj/libpure.a: $(PURE_SRC:%.c=$B/obj/%.o)
-$B/san/libpure.a: $(PURE_SRC:%.c=$B/san/%.o)
+$B/obj/libpure.a: $(patsubst %.c,$B/obj/%.o,$(PURE_SRC) $(COMPARE_LIB))
+$B/san/libpure.a: $(patsubst %.c,$B/san/%.o,$(PURE_SRC) $(COMPARE_LIB))
 $B/obj/libpure.a $B/san/libpure.a:
 	@rm -f $@
 	$Qar rcs $@ $^
 
 $B/tests/unit/%: $B/obj/tests/unit/%.o $B/obj/libpure.a
 	@mkdir -p $(@D)
-	$Q$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lfdt -laio -lz
+	$Q$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
 $B/tests/unit-san/%: $B/san/tests/unit/%.o $B/san/libpure.a
 	@mkdir -p $(@D)
-	$Q$(CC) $(CFLAGS) $(SAN) -o $@ $^ -lcmocka -lfdt -laio -lz
+	$Q$(CC) $(CFLAGS) $(SAN) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
 check: $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $(if $(wildcard vmm/main.c),$B/tinyvmm)
 	$Qtests/include-rules.sh
@@ -175,7 +184,8 @@ fuzz: $(FUZZERS)
 SOURCES = $(shell git ls-files '*.c' '*.h')
 lint:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		--suppress=missingIncludeSystem -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='""' $(VMM_SRC)
+		--suppress=missingIncludeSystem --suppress=ctuuninitvar -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='""' \
+		$(VMM_SRC) $(COMPARE_SRC)
 	clang-format --dry-run --Werror $(SOURCES)
 
 format:

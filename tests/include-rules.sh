@@ -15,6 +15,7 @@ function layer(path) {
 	if (path ~ /^devices\//) return "devices"
 	if (path ~ /^virtio\//) return "virtio"
 	if (path ~ /^guest\/abi\.h/) return "abi"
+	if (path ~ /^guest\/compare\//) return "compare"
 	if (path ~ /^guest\//) return "guest"
 	if (path ~ /^tests\/unit\//) return "unit"
 	if (path ~ /^tests\/fuzz\//) return "unit"
@@ -31,8 +32,9 @@ BEGIN {
 	may["devices"] = "core"
 	may["core"] = ""
 	may["guest"] = "abi"
+	may["compare"] = "abi guest"
 	may["abi"] = ""
-	may["unit"] = "vmm core devices virtio x86 abi"
+	may["unit"] = "vmm core devices virtio x86 abi compare"
 	may["tests"] = "abi guest"
 }
 {

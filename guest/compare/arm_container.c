@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The benchmark file in a Linux container. Engines, best first: runc with a bundle of our own;
+ * Docker and Podman where their engine answers; bubblewrap, which makes the same namespaces but no
+ * cgroup and is labelled as a fallback.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "arm.h"
+#include "file.h"
+#include "oci.h"
+
+static bool is_engine(const struct arm *arm, const char *engine)
+{
+	return arm->program && strcmp(arm->program, engine) == 0;
+}
+
+/* ---- the root file system: the benchmark file and mount points ---- */
+
+static int copy_file(const char *from, const char *to, struct reason *reason)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, error = 0;
+	struct stat st;
+
+	if (in >= 0)
+		out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	if (in < 0 || out < 0 || fstat(in, &st) < 0 ||
+	    sendfile(out, in, NULL, (size_t)st.st_size) != st.st_size)
+		error = reason_set(reason, -EIO, "%s: cannot copy to %s: %s", from, to,
+				   strerror(errno));
+	if (in >= 0)
+		close(in);
+	if (out >= 0 && close(out) < 0 && !error)
+		error = reason_set(reason, -errno, "%s: %s", to, strerror(errno));
+	return error;
+}
+
+static int make_root(struct arm *arm, struct reason *reason)
+{
+	static const char *const directories[] = {"", "/proc", "/dev"};
+	char *path;
+	size_t i;
+	int error = arm_make_work(arm, reason);
+
+	for (i = 0; !error && i < sizeof(directories) / sizeof(directories[0]); i++) {
+		path = xasprintf("%s/rootfs%s", arm->work, directories[i]);
+		error = file_make_directory(path, reason);
+		free(path);
+	}
+	if (error)
+		return error;
+	path = xasprintf("%s/rootfs/bench", arm->work);
+	error = copy_file(arm->context->bench_file, path, reason);
+	free(path);
+	return error;
+}
+
+/* ---- runc ---- */
+
+static void write_config(FILE *file, const void *opaque)
+{
+	json_dumpf(opaque, file, JSON_INDENT(1));
+}
+
+/* A container's name, unique on this machine as long as it runs. */
+static char *container_name(const struct arm *arm)
+{
+	return xasprintf("tinybench-%d-%u", (int)getpid(), arm->runs);
+}
+
+static int runc_command(struct arm *arm, const struct job *job, struct argv *argv,
+			struct reason *reason)
+{
+	struct argv inside = {0};
+	char *name, *cgroup;
+	json_t *config;
+	int error;
+
+	arm->runs++;
+	name = container_name(arm);
+	cgroup = xasprintf("/%s", name);
+	argv_add(&inside, "/bench");
+	job_add_arguments(job, arm, &inside);
+	if (job->disk)
+		argv_add(&inside, "file=/disk");
+	config = oci_config(&(struct oci_process){
+		.argv = &inside, .cgroup = cgroup, .cpus = arm->context->pin, .disk = job->disk});
+	error = file_replace(arm->work, "config.json", write_config, config, reason);
+	json_decref(config);
+	argv_free(&inside);
+	argv_add(argv, "runc");
+	argv_add(argv, "run");
+	argv_add(argv, "--bundle");
+	argv_add(argv, "%s", arm->work);
+	argv_add(argv, "%s", name);
+	free(cgroup);
+	free(name);
+	return error;
+}
+
+/* ---- Docker, Podman ---- */
+
+static int engine_command(struct arm *arm, const struct job *job, struct argv *argv)
+{
+	char *name;
+
+	arm->runs++;
+	name = container_name(arm);
+	argv_add(argv, "%s", arm->program);
+	argv_add(argv, "run");
+	argv_add(argv, "--rm");
+	argv_add(argv, "--name=%s", name);
+	argv_add(argv, "--network=none");
+	if (arm->context->pin)
+		argv_add(argv, "--cpuset-cpus=%s", arm->context->pin);
+	if (job->disk) {
+		argv_add(argv, "--volume");
+		argv_add(argv, "%s:/disk", job->disk);
+	}
+	argv_add(argv, "tinybench-%d", (int)getpid());
+	argv_add(argv, "/bench");
+	job_add_arguments(job, arm, argv);
+	if (job->disk)
+		argv_add(argv, "file=/disk");
+	free(name);
+	return 0;
+}
+
+/* ---- bubblewrap ---- */
+
+static int bwrap_command(struct arm *arm, const struct job *job, struct argv *argv)
+{
+	argv_add(argv, "bwrap");
+	argv_add(argv, "--unshare-all");
+	argv_add(argv, "--die-with-parent");
+	argv_add(argv, "--ro-bind");
+	argv_add(argv, "%s/rootfs", arm->work);
+	argv_add(argv, "/");
+	argv_add(argv, "--proc");
+	argv_add(argv, "/proc");
+	argv_add(argv, "--dev");
+	argv_add(argv, "/dev");
+	if (job->disk) {
+		argv_add(argv, "--bind");
+		argv_add(argv, "%s", job->disk);
+		argv_add(argv, "/dev/disk");
+	}
+	argv_add(argv, "/bench");
+	job_add_arguments(job, arm, argv);
+	if (job->disk)
+		argv_add(argv, "file=/dev/disk");
+	return 0;
+}
+
+/* ---- the arm ---- */
+
+static int container_command(struct arm *arm, const struct job *job, struct argv *argv,
+			     struct reason *reason)
+{
+	if (is_engine(arm, "runc"))
+		return runc_command(arm, job, argv, reason);
+	if (is_engine(arm, "bwrap"))
+		return bwrap_command(arm, job, argv);
+	return engine_command(arm, job, argv);
+}
+
+/* Docker and Podman want the root file system as an image. */
+static int import_image(struct arm *arm, struct reason *reason)
+{
+	char *script = xasprintf("tar -C '%s/rootfs' -c . | %s import - tinybench-%d", arm->work,
+				 arm->program, (int)getpid());
+	char *output;
+	char shell[] = "sh", option[] = "-c";
+	char *const argv[] = {shell, option, script, NULL};
+
+	output = spawn_capture(argv, reason);
+	free(script);
+	free(output);
+	return output ? 0 : -EIO;
+}
+
+/* The first line of `ENGINE --version`, or for the engines with a server, what that says. */
+static int ask_engine(struct arm *arm, struct reason *reason)
+{
+	bool server = is_engine(arm, "docker") || is_engine(arm, "podman");
+	struct argv argv = {0};
+	struct reason why;
+	char path[4096], *output;
+
+	if (!file_find_program(arm->program, path, sizeof(path)))
+		return reason_set(reason, -ENOENT, "%s is not installed", arm->program);
+	argv_add(&argv, "%s", path);
+	argv_add(&argv, server ? "info" : "--version");
+	output = spawn_capture(argv.at, &why);
+	argv_free(&argv);
+	if (!output)
+		return reason_set(reason, -ENOENT, "%s does not answer: %.200s", arm->program,
+				  why.text);
+	output[strcspn(output, "\n")] = '\0';
+	free(arm->detail);
+	arm->detail =
+		xstrdup(server				     ? arm->program
+			: strcmp(arm->program, "bwrap") == 0 ? "bubblewrap, a fallback: no cgroup"
+							     : output);
+	free(output);
+	return 0;
+}
+
+/* A container that cannot start here should say so now, and not in each round. */
+static int try_start(struct arm *arm, struct reason *reason)
+{
+	struct argv argv = {0};
+	struct job nothing = {0};
+	struct reason why;
+	char *output;
+	int error = container_command(arm, &nothing, &argv, reason);
+
+	if (error)
+		goto out;
+	output = spawn_capture(argv.at, &why);
+	if (!output)
+		error = reason_set(reason, -EIO, "%s cannot start a container: %.300s",
+				   arm->program, why.text);
+	free(output);
+out:
+	argv_free(&argv);
+	return error;
+}
+
+static int prepare_engine(struct arm *arm, struct reason *reason)
+{
+	int error = ask_engine(arm, reason);
+
+	if (!error && (is_engine(arm, "docker") || is_engine(arm, "podman")))
+		error = import_image(arm, reason);
+	return error ? error : try_start(arm, reason);
+}
+
+static int container_prepare(struct arm *arm, struct reason *reason)
+{
+	static const char *const engines[] = {"runc", "docker", "podman", "bwrap"};
+	struct reason why;
+	size_t i, length = 0;
+	int error = make_root(arm, reason);
+
+	if (error || arm->program)
+		return error ? error : prepare_engine(arm, reason);
+	reason->text[0] = '\0';
+	for (i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		arm->program = xstrdup(engines[i]);
+		if (prepare_engine(arm, &why) == 0)
+			return 0;
+		free(arm->program);
+		arm->program = NULL;
+		if (length < sizeof(reason->text))
+			length += (size_t)snprintf(reason->text + length,
+						   sizeof(reason->text) - length, "%s%.120s",
+						   i ? "; " : "", why.text);
+	}
+	return -ENOENT;
+}
+
+/* runc's container is in a session of its own, out of the reach of a kill of the process group. */
+static void container_clean_up(struct arm *arm)
+{
+	char *name = container_name(arm), *output;
+	struct argv argv = {0};
+	struct reason why;
+
+	if (is_engine(arm, "bwrap"))
+		goto out;
+	argv_add(&argv, "%s", arm->program);
+	argv_add(&argv, is_engine(arm, "runc") ? "delete" : "rm");
+	argv_add(&argv, "--force");
+	argv_add(&argv, "%s", name);
+	output = spawn_capture(argv.at, &why); /* most often it is gone already */
+	free(output);
+	argv_free(&argv);
+out:
+	free(name);
+}
+
+static long long container_image_bytes(const struct arm *arm)
+{
+	char *config = xasprintf("%s/config.json", arm->work);
+	long long size = file_size(config);
+
+	free(config);
+	return file_size(arm->context->bench_file) + (size > 0 ? size : 0);
+}
+
+const struct arm_class arm_container = {
+	.name = "container",
+	.text = "the benchmark file in a container: runc, or the engine after a colon",
+	.prepare = container_prepare,
+	.command = container_command,
+	.clean_up = container_clean_up,
+	.image_bytes = container_image_bytes,
+};

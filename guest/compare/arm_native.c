@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The benchmark file as a process of this machine, and any program that stands in for it. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "arm.h"
+#include "file.h"
+
+static int native_prepare(struct arm *arm, struct reason *reason)
+{
+	if (access(arm->context->bench_file, X_OK) < 0)
+		return reason_set(reason, -ENOENT, "%s is missing; run make",
+				  arm->context->bench_file);
+	return 0;
+}
+
+static int native_command(struct arm *arm, const struct job *job, struct argv *argv,
+			  struct reason *reason)
+{
+	(void)reason;
+	argv_add(argv, "%s", arm->context->bench_file);
+	job_add_arguments(job, arm, argv);
+	if (job->disk)
+		argv_add(argv, "file=%s", job->disk);
+	return 0;
+}
+
+static long long native_image_bytes(const struct arm *arm)
+{
+	return file_size(arm->context->bench_file);
+}
+
+const struct arm_class arm_native = {
+	.name = "native",
+	.text = "the benchmark file as a process of this machine",
+	.prepare = native_prepare,
+	.command = native_command,
+	.image_bytes = native_image_bytes,
+};
+
+static int exec_prepare(struct arm *arm, struct reason *reason)
+{
+	if (access(arm->program, X_OK) < 0)
+		return reason_set(reason, -ENOENT, "%s is not a program", arm->program);
+	return 0;
+}
+
+static int exec_command(struct arm *arm, const struct job *job, struct argv *argv,
+			struct reason *reason)
+{
+	(void)reason;
+	argv_add(argv, "%s", arm->program);
+	job_add_arguments(job, arm, argv);
+	if (job->disk)
+		argv_add(argv, "file=%s", job->disk);
+	return 0;
+}
+
+const struct arm_class arm_exec = {
+	.name = "exec",
+	.text = "exec:PROGRAM, which takes the benchmark file's arguments and prints its lines",
+	.needs_program = true,
+	.prepare = exec_prepare,
+	.command = exec_command,
+};

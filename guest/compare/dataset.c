@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* All that was measured, in memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "dataset.h"
+#include "stats.h"
+
+void dataset_init(struct dataset *data)
+{
+	memset(data, 0, sizeof(*data));
+	data->runs = json_array();
+	data->series = json_array();
+}
+
+void dataset_free(struct dataset *data)
+{
+	size_t i;
+
+	for (i = 0; i < data->nr_notes; i++)
+		free(data->notes[i].text);
+	free(data->notes);
+	free(data->samples);
+	names_free(&data->arms);
+	catalog_free(&data->benches);
+	json_decref(data->runs);
+	json_decref(data->series);
+	memset(data, 0, sizeof(*data));
+}
+
+const char *dataset_arm(struct dataset *data, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < data->arms.nr; i++)
+		if (strcmp(data->arms.at[i], name) == 0)
+			return data->arms.at[i];
+	names_add(&data->arms, name);
+	return data->arms.at[data->arms.nr - 1];
+}
+
+void dataset_add_sample(struct dataset *data, const struct sample *sample)
+{
+	data->samples = xgrow(data->samples, data->nr_samples, &data->samples_capacity,
+			      sizeof(*data->samples));
+	data->samples[data->nr_samples++] = *sample;
+}
+
+void dataset_add_note(struct dataset *data, const struct bench *bench, const char *arm,
+		      unsigned int round, bool error, const char *text)
+{
+	struct note note = {bench, arm, round, error, xstrdup(text)};
+
+	data->notes =
+		xgrow(data->notes, data->nr_notes, &data->notes_capacity, sizeof(*data->notes));
+	data->notes[data->nr_notes++] = note;
+}
+
+const struct note *dataset_note(const struct dataset *data, const struct bench *bench,
+				const char *arm)
+{
+	const struct note *note;
+	size_t i;
+
+	for (i = data->nr_notes; i > 0; i--) {
+		note = &data->notes[i - 1];
+		if (note->arm == arm && note->bench == bench)
+			return note;
+	}
+	return NULL;
+}
+
+bool dataset_has(const struct dataset *data, const struct bench *bench, const char *arm,
+		 unsigned int round)
+{
+	size_t i;
+
+	for (i = data->nr_samples; i > 0; i--)
+		if (data->samples[i - 1].round == round && data->samples[i - 1].arm == arm &&
+		    data->samples[i - 1].bench == bench)
+			return true;
+	for (i = data->nr_notes; i > 0; i--)
+		if (data->notes[i - 1].round == round && data->notes[i - 1].arm == arm &&
+		    data->notes[i - 1].bench == bench)
+			return true;
+	return false;
+}
+
+unsigned int dataset_next_round(const struct dataset *data)
+{
+	unsigned int next = 0;
+	size_t i;
+
+	for (i = 0; i < data->nr_samples; i++)
+		if (data->samples[i].round >= next)
+			next = data->samples[i].round + 1;
+	for (i = 0; i < data->nr_notes; i++)
+		if (data->notes[i].bench && data->notes[i].round >= next)
+			next = data->notes[i].round + 1;
+	return next;
+}
+
+void dataset_rounds(const struct dataset *data, const struct bench *bench, const char *arm,
+		    struct rounds *rounds)
+{
+	unsigned int nr_rounds = dataset_next_round(data), round;
+	double *values = xcalloc(data->nr_samples + 1, sizeof(*values));
+	size_t i, nr;
+
+	rounds->nr = 0;
+	rounds->round = xcalloc(nr_rounds + 1, sizeof(*rounds->round));
+	rounds->value = xcalloc(nr_rounds + 1, sizeof(*rounds->value));
+	for (round = 0; round < nr_rounds; round++) {
+		nr = 0;
+		for (i = 0; i < data->nr_samples; i++)
+			if (data->samples[i].round == round && data->samples[i].arm == arm &&
+			    data->samples[i].bench == bench && !data->samples[i].warmup)
+				values[nr++] = data->samples[i].value;
+		if (nr == 0)
+			continue;
+		rounds->round[rounds->nr] = round;
+		rounds->value[rounds->nr++] = stats_median(values, nr);
+	}
+	free(values);
+}
+
+void rounds_free(struct rounds *rounds)
+{
+	free(rounds->round);
+	free(rounds->value);
+	memset(rounds, 0, sizeof(*rounds));
+}

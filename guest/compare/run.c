@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `tinybench run`. In each round every benchmark runs once in every arm: benchmarks in random
+ * order, and for each of them the arms in random order, one right after the other, so that what
+ * drifts (temperature, neighbours) meets all arms alike and a round's ratio is one of equals. Round
+ * 0 is a warm-up.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alloc.h"
+#include "file.h"
+#include "host.h"
+#include "own.h"
+#include "prng.h"
+#include "progress.h"
+#include "report.h"
+#include "run.h"
+#include "session.h"
+#include "summary.h"
+#include "table.h"
+
+#define GIVE_UP_AFTER 3 /* failures of the same benchmark in the same arm, one after the other */
+
+struct run {
+	struct session session;
+	struct progress progress;
+	json_t *record; /* the {"type":"run"} object; borrowed from the dataset */
+	struct host_load before;
+	uint64_t seed;
+	unsigned int first_round, rounds; /* of this call, with a warm-up */
+	bool *done;			  /* by benchmark: known well enough (--until-ci) */
+	unsigned char *failures; /* by benchmark and arm, in a row; GIVE_UP_AFTER: no more */
+	bool interrupted;
+};
+
+/* ---- the record ---- */
+
+static void record_arms(struct run *run)
+{
+	struct session *session = &run->session;
+	json_t *arms = json_object();
+	struct arm *arm;
+	size_t i;
+
+	for (i = 0; i < session->arm_names.nr; i++) {
+		arm = &session->arms[i];
+		json_object_set_new(
+			arms, arm->name,
+			json_pack("{s:s, s:s?}", "text", arm->class->text, "detail", arm->detail));
+	}
+	json_object_set_new(run->record, "arms", arms);
+}
+
+static void record_benches(struct run *run)
+{
+	json_t *benches = json_array();
+	const struct bench *bench;
+	size_t i;
+
+	for (i = 0; i < run->session.nr_bench; i++) {
+		bench = run->session.bench[i];
+		catalog_add(&run->session.data.benches, bench->name, bench->unit,
+			    bench->higher_is_better, bench->text); /* in the list's order */
+		json_array_append_new(benches,
+				      json_pack("{s:s, s:s, s:s, s:s}", "bench", bench->name,
+						"unit", bench->unit, "better",
+						bench->higher_is_better ? "higher" : "lower",
+						"text", bench->text));
+	}
+	json_object_set_new(run->record, "benches", benches);
+}
+
+static void start_record(struct run *run)
+{
+	const struct settings *settings = run->session.settings;
+	json_t *host = host_facts(run->session.build_dir);
+	char date[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	host_load_read(&run->before);
+	json_object_set_new(host, "load_before",
+			    json_pack("{s:f}", "load_average", run->before.load_average));
+	run->record = json_pack(
+		"{s:s, s:s, s:s, s:I, s:i, s:{s:i, s:i, s:i, s:s?, s:b}, s:{s:s, s:I}, s:o, s:o}",
+		"type", "run", "schema", DATASET_SCHEMA, "date", date, "seed",
+		(json_int_t)(run->seed & INT64_MAX), "first_round", (int)run->first_round,
+		"settings", "samples", (int)settings->samples, "min_ms", (int)settings->min_ms,
+		"cpus", (int)settings->cpus, "pin", settings->pin, "quick", (int)settings->quick,
+		"bench_file", "sha256", run->session.sha256, "bytes",
+		(json_int_t)file_size(run->session.bench_file), "host", host, "warnings",
+		host_warnings(host));
+	record_arms(run);
+	record_benches(run);
+	json_array_append_new(run->session.data.runs, run->record);
+}
+
+/* What the machine did meanwhile goes into the host's facts. */
+static void update_record(struct run *run)
+{
+	json_t *host = json_object_get(run->record, "host");
+	struct host_load now;
+
+	host_load_read(&now);
+	json_object_set_new(host, "load_during", host_load_between(&run->before, &now));
+	json_object_set_new(run->record, "warnings", host_warnings(host));
+}
+
+/* ---- keeping results ---- */
+
+static int save(struct run *run, struct reason *reason)
+{
+	const char *dir = run->session.settings->out;
+	struct summary summary;
+	int error;
+
+	update_record(run);
+	error = dataset_save(&run->session.data, dir, reason);
+	if (error)
+		return error;
+	summary_make(&summary, &run->session.data);
+	error = summary_save(&summary, &run->session.data, dir, reason);
+	summary_free(&summary);
+	return error;
+}
+
+/* Widest interval of a benchmark in percent; infinite if there are too few rounds. */
+static double widest_interval(const struct summary *summary, const struct run *run,
+			      const struct bench *bench)
+{
+	const struct session *session = &run->session;
+	const struct result *result;
+	double widest = 0, width;
+	size_t i;
+
+	for (i = 0; i < session->arm_names.nr; i++) {
+		result = summary_find(summary, bench->name, session->arm_names.at[i]);
+		if (!result || result->value.nr == 0)
+			continue;
+		/* Native's own interval does not matter where ratios to it are what is known. */
+		if (session->arm_names.nr > 1 && strcmp(result->arm, SUMMARY_BASE) == 0)
+			continue;
+		width = summary_widest(result);
+		widest = width > widest ? width : widest;
+	}
+	return widest;
+}
+
+/* With --until-ci: marks the benchmarks that are known well enough; true if all are. */
+static bool mark_done(struct run *run)
+{
+	struct summary summary;
+	bool all = true;
+	size_t i;
+
+	if (run->session.settings->until_ci <= 0)
+		return false;
+	summary_make(&summary, &run->session.data);
+	for (i = 0; i < run->session.nr_bench; i++) {
+		run->done[i] = widest_interval(&summary, run, run->session.bench[i]) <=
+			       run->session.settings->until_ci;
+		all = all && run->done[i];
+	}
+	summary_free(&summary);
+	return all;
+}
+
+/* ---- rounds ---- */
+
+static void count_failures(struct run *run, unsigned char *failures, const struct bench *bench,
+			   const struct arm *arm, unsigned int round)
+{
+	struct dataset *data = &run->session.data;
+	const struct bench *known = catalog_find(&data->benches, bench->name);
+	const struct note *note = dataset_note(data, known, dataset_arm(data, arm->name));
+
+	if (!note || note->round != round)
+		*failures = 0;
+	else if (!note->error)
+		*failures = GIVE_UP_AFTER; /* what cannot run here cannot run in the next round */
+	else
+		++*failures;
+}
+
+/* False if interrupted. */
+static bool run_bench(struct run *run, struct prng *prng, size_t bench_index, unsigned int round)
+{
+	struct session *session = &run->session;
+	const struct bench *bench = session->bench[bench_index];
+	const struct own_bench *own = own_find(bench->name);
+	size_t nr_arms = session->arm_names.nr, i, *order = xcalloc(nr_arms, sizeof(*order));
+	bool warmup = round == 0, goes_on = true;
+	unsigned char *failures;
+	struct arm *arm;
+
+	prng_shuffle(prng, order, nr_arms);
+	for (i = 0; goes_on && i < nr_arms; i++) {
+		arm = &session->arms[order[i]];
+		failures = &run->failures[bench_index * nr_arms + order[i]];
+		if (!arm->ready)
+			continue;
+		if (*failures == GIVE_UP_AFTER ||
+		    (own && own->once && round != run->first_round + (run->first_round == 0))) {
+			progress_cell_done(&run->progress);
+			continue;
+		}
+		progress_cell(&run->progress, round, bench->name, arm->name);
+		goes_on = !session_interrupted(session) &&
+			  session_run_cell(session, arm, bench, round, warmup);
+		if (goes_on)
+			count_failures(run, failures, bench, arm, round);
+		progress_cell_done(&run->progress);
+	}
+	free(order);
+	return goes_on;
+}
+
+/* False if interrupted. */
+static bool run_round(struct run *run, unsigned int round)
+{
+	size_t nr = run->session.nr_bench, i, *order = xcalloc(nr + 1, sizeof(*order));
+	struct prng prng = {run->seed + round};
+	bool goes_on = true;
+	char what[32];
+
+	prng_shuffle(&prng, order, nr);
+	for (i = 0; goes_on && i < nr; i++)
+		if (!run->done[order[i]])
+			goes_on = run_bench(run, &prng, order[i], round);
+	free(order);
+	(void)snprintf(what, sizeof(what), round == 0 ? "warm-up round" : "round %u", round);
+	if (goes_on)
+		progress_round(&run->progress, what);
+	return goes_on;
+}
+
+/* A full disk does not end the run: space may come back, and the data is kept in memory. */
+static int run_rounds(struct run *run, struct reason *reason)
+{
+	unsigned int round, last = run->first_round + run->rounds;
+	size_t nr_arms = 0, i;
+	int error = 0;
+
+	for (i = 0; i < run->session.arm_names.nr; i++)
+		nr_arms += run->session.arms[i].ready;
+	progress_start(&run->progress, run->rounds * run->session.nr_bench * nr_arms);
+	for (round = run->first_round; round < last && !run->interrupted; round++) {
+		run->interrupted = !run_round(run, round);
+		error = save(run, reason);
+		if (error)
+			fprintf(stderr, "tinybench: %s; going on\n", reason->text);
+		if (mark_done(run))
+			break;
+	}
+	progress_end(&run->progress);
+	return error;
+}
+
+/* ---- before and after ---- */
+
+/* Continuing is only honest with the same bytes. */
+static int check_same_file(const struct run *run, struct reason *reason)
+{
+	const struct session *session = &run->session;
+	json_t *first = json_array_get(session->data.runs, 0);
+	const char *sha256 =
+		json_string_value(json_object_get(json_object_get(first, "bench_file"), "sha256"));
+
+	if (sha256 && strcmp(sha256, session->sha256) != 0)
+		return reason_set(
+			reason, -EINVAL,
+			"--out %s has results of another benchmark file (SHA-256 %.16s..., "
+			"now %.16s...); name another directory",
+			session->settings->out, sha256, session->sha256);
+	return 0;
+}
+
+static int plan_rounds(struct run *run, struct reason *reason)
+{
+	const struct settings *settings = run->session.settings;
+
+	run->first_round = dataset_next_round(&run->session.data);
+	/* `rounds` counts measured ones; round 0 is the warm-up. */
+	if (run->first_round > settings->rounds)
+		return reason_set(
+			reason, -EINVAL,
+			"--out %s has %u rounds already; say --rounds %u to add to them, or "
+			"name another directory",
+			settings->out, run->first_round - 1,
+			run->first_round - 1 + settings->rounds);
+	run->rounds = settings->rounds + 1 - run->first_round;
+	run->done = xcalloc(run->session.nr_bench + 1, sizeof(*run->done));
+	run->failures = xcalloc(run->session.nr_bench * run->session.arm_names.nr + 1, 1);
+	run->seed = settings->has_seed ? settings->seed : (uint64_t)spawn_now_ns();
+	return 0;
+}
+
+static int refuse_if_strict(const struct run *run, struct reason *reason)
+{
+	json_t *warnings = json_object_get(run->record, "warnings");
+	size_t i;
+
+	for (i = 0; i < json_array_size(warnings); i++)
+		fprintf(stderr, "tinybench: warning: %s\n",
+			json_string_value(json_array_get(warnings, i)));
+	if (!run->session.settings->strict || json_array_size(warnings) == 0)
+		return 0;
+	return reason_set(reason, -EPERM,
+			  "--strict: this machine would spoil the figures, see the warnings above");
+}
+
+static int prepare(struct run *run, const struct settings *settings, struct reason *reason)
+{
+	int error = session_open(&run->session, settings, reason);
+
+	if (!error)
+		error = file_make_directory(settings->out, reason);
+	if (!error)
+		error = dataset_load(&run->session.data, settings->out, reason);
+	if (!error)
+		error = check_same_file(run, reason);
+	if (!error)
+		error = plan_rounds(run, reason);
+	if (!error)
+		error = session_prepare(&run->session, settings->out, reason);
+	if (error)
+		return error;
+	start_record(run);
+	return refuse_if_strict(run, reason);
+}
+
+/* True if something went wrong that was not known to be impossible. */
+static bool show(struct run *run)
+{
+	struct summary summary;
+	struct reason reason;
+	bool failed = false;
+	size_t i;
+
+	summary_make(&summary, &run->session.data);
+	table_print(stdout, &summary, &run->session.data);
+	for (i = 0; i < summary.nr; i++)
+		failed = failed || summary.at[i].failed;
+	if (report_save(&summary, &run->session.data, run->session.settings->out, &reason) < 0) {
+		fprintf(stderr, "tinybench: %s\n", reason.text);
+		failed = true;
+	}
+	summary_free(&summary);
+	return failed;
+}
+
+int run_command(const struct settings *settings)
+{
+	struct run run = {0};
+	struct reason reason;
+	int status = EXIT_STATUS_WELL, error = prepare(&run, settings, &reason);
+
+	if (error) {
+		fprintf(stderr, "tinybench: %s\n", reason.text);
+		status = error == -EINVAL ? EXIT_STATUS_USAGE : EXIT_STATUS_FAILED;
+		goto out;
+	}
+	if (run_rounds(&run, &reason) < 0) {
+		fprintf(stderr, "tinybench: %s\n", reason.text);
+		status = EXIT_STATUS_FAILED;
+	}
+	if (show(&run))
+		status = EXIT_STATUS_FAILED;
+	if (run.interrupted) {
+		fprintf(stderr,
+			"tinybench: interrupted; what was measured is in %s, and the same command "
+			"goes on\n",
+			settings->out);
+		status = EXIT_STATUS_INTERRUPTED;
+	} else {
+		printf("\n%s/report.html has plots and all facts about the host\n", settings->out);
+	}
+out:
+	free(run.done);
+	free(run.failures);
+	session_close(&run.session);
+	return status;
+}

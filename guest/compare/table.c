@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The summary as a table for the terminal. */
+#include <math.h>
+#include <string.h>
+
+#include "table.h"
+
+void table_format_number(double value, char *text, size_t size)
+{
+	double magnitude = fabs(value);
+	int decimals = 0;
+
+	if (magnitude > 0 && magnitude < 1000)
+		decimals = 3 - (int)floor(log10(magnitude));
+	if (decimals > 9)
+		(void)snprintf(text, size, "%.3e", value);
+	else
+		(void)snprintf(text, size, "%.*f", decimals, value);
+}
+
+static void print_line(FILE *file, const struct result *result, bool first)
+{
+	char median[32], lo[32], hi[32], interval[80], ratio[80] = "", text[300];
+
+	summary_say(result, text, sizeof(text));
+	if (result->value.nr == 0) {
+		fprintf(file, "%-22s %-7s %-14s %s\n", first ? result->bench->name : "",
+			first ? result->bench->unit : "", result->arm, text);
+		return;
+	}
+	table_format_number(result->value.median, median, sizeof(median));
+	table_format_number(result->value.lo, lo, sizeof(lo));
+	table_format_number(result->value.hi, hi, sizeof(hi));
+	(void)snprintf(interval, sizeof(interval), "%s .. %s", lo, hi);
+	if (result->ratio.nr)
+		(void)snprintf(ratio, sizeof(ratio), "%.4f (%.4f .. %.4f)", result->ratio.median,
+			       result->ratio.lo, result->ratio.hi);
+	fprintf(file, "%-22s %-7s %-14s %10s  %-22s %-26s %s\n", first ? result->bench->name : "",
+		first ? result->bench->unit : "", result->arm, median, interval, ratio, text);
+}
+
+static void print_run_facts(FILE *file, const struct dataset *data)
+{
+	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
+	json_t *host = json_object_get(run, "host");
+	json_t *warnings = json_object_get(run, "warnings");
+	const char *cpu, *kernel, *kvm;
+	size_t i;
+
+	if (json_unpack(host, "{s:s, s:s, s:s}", "cpu", &cpu, "kernel", &kernel, "kvm", &kvm) == 0)
+		fprintf(file, "host: %s, %" JSON_INTEGER_FORMAT " CPUs, Linux %s, KVM: %s\n", cpu,
+			json_integer_value(json_object_get(host, "cpus")), kernel, kvm);
+	for (i = 0; i < json_array_size(warnings); i++)
+		fprintf(file, "warning: %s\n", json_string_value(json_array_get(warnings, i)));
+}
+
+void table_print(FILE *file, const struct summary *summary, const struct dataset *data)
+{
+	const struct bench *last = NULL;
+	const struct note *note;
+	size_t i;
+
+	fprintf(file, "%-22s %-7s %-14s %10s  %-22s %-26s\n", "benchmark", "unit", "arm", "median",
+		"95 % interval", "ratio to native");
+	for (i = 0; i < summary->nr; i++) {
+		print_line(file, &summary->at[i], summary->at[i].bench != last);
+		last = summary->at[i].bench;
+	}
+	for (i = 0; i < data->arms.nr; i++) {
+		note = dataset_note(data, NULL, data->arms.at[i]);
+		if (note)
+			fprintf(file, "%-22s %-7s %-14s not measured: %s\n", "(all)", "", note->arm,
+				note->text);
+	}
+	print_run_facts(file, data);
+}
