@@ -46,14 +46,10 @@ struct payload_info {
 	uint64_t arena_end;
 	uint64_t nr_cpus; /* those that will come online */
 	uint64_t has_irqchip;
+	uint64_t is_software_kvm; /* ring 0 is interpreted */
 	uint64_t nr_slots;
 	struct payload_slot slot[PAYLOAD_MAX_SLOTS];
 	volatile uint64_t *interrupt_count; /* by vector */
-	/*
-	 * Where a fault in ring 0 continues, instead of ending the machine; 0: nowhere. For trying
-	 * instructions that a host may lack.
-	 */
-	volatile uint64_t recover;
 	struct payload_cpu cpu[PAYLOAD_MAX_CPUS];
 };
 

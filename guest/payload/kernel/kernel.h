@@ -10,8 +10,6 @@
 #define PAYLOAD_REFUSED 1 /* there is no program, or no room for it */
 #define PAYLOAD_FAULTED 2
 
-struct payload_info *payload_info(void);
-
 /* Says why on the serial port, as an error line, and ends the machine. */
 _Noreturn void payload_refuse(const char *reason);
 

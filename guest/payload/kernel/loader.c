@@ -9,15 +9,23 @@
 
 #define STACK_BYTES (256u << 10)
 #define MAX_ARGS    64
+#define USER_CS	    0x1b /* lib/traps.inc */
 #define PAGE_BYTES  4096u
 
 extern volatile uint64_t interrupt_count[];
 
 static struct payload_info the_info;
 
-struct payload_info *payload_info(void)
+/*
+ * Software KVM runs ring 3 natively, on its host's own segments, so a program there reads another
+ * selector than the one that iretq loaded.
+ */
+static bool is_software_kvm(void)
 {
-	return &the_info;
+	uint16_t cs;
+
+	__asm__ volatile("mov %%cs, %0" : "=r"(cs));
+	return cs != USER_CS;
 }
 
 _Noreturn void payload_refuse(const char *reason)
@@ -135,6 +143,7 @@ _Noreturn void loader_main(const void *boot, unsigned long cpu, uint64_t root_ta
 	stack = build_stack((char *)end, handover.cmdline, info);
 	info->root_table = root_table;
 	info->interrupt_count = interrupt_count;
+	info->is_software_kvm = is_software_kvm();
 	info->cpu[0].online = 1;
 	info->arena_start = end + STACK_BYTES;
 	info->arena_end = handover.ram_end;

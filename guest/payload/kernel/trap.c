@@ -38,14 +38,8 @@ static void print_named(const char *name, uint64_t value)
 
 void payload_trap(struct trap_frame *frame)
 {
-	uint64_t recover = payload_info()->recover;
-
 	if (serve_call(frame))
 		return;
-	if (recover && !(frame->cs & CS_RING)) {
-		frame->rip = recover;
-		return;
-	}
 	/* The fault may have come in the middle of a line. */
 	print("\n{\"event\":\"error\",\"bench\":\"payload\",\"reason\":\"fault: vector ");
 	print_number(frame->vector, 10);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interrupt controllers, driven from ring 3: local APIC (Intel SDM vol. 3, chapter 10) and I/O
+ * APIC (Intel 82093AA datasheet). The payload kernel counts interrupts and acknowledges them.
+ */
+#ifndef BENCH_PAYLOAD_APIC_H
+#define BENCH_PAYLOAD_APIC_H
+
+#include "guest/bench/env.h"
+#include "guest/bench/payload_cpu.h"
+
+#define LAPIC  0xfee00000u
+#define IOAPIC 0xfec00000u
+
+#define LAPIC_ID	0x020
+#define LAPIC_SPURIOUS	0x0f0
+#define LAPIC_ICR_LOW	0x300
+#define LAPIC_ICR_HIGH	0x310
+#define LAPIC_LVT_TIMER 0x320
+#define LAPIC_INITIAL	0x380
+#define LAPIC_DIVIDE	0x3e0
+
+#define LAPIC_ENABLE	  0x100u
+#define LAPIC_DIVIDE_BY_1 0xbu
+
+/* KVM's local APIC timers count nanoseconds (APIC_BUS_FREQUENCY, 1 GHz), and QEMU's do as well. */
+#define LAPIC_TIMER_HZ 1000000000u
+
+#define PIC_MASTER_MASK 0x21
+#define PIC_SLAVE_MASK	0xa1
+
+static inline void apic_enable(void)
+{
+	outb(PIC_MASTER_MASK, 0xff);
+	outb(PIC_SLAVE_MASK, 0xff);
+	mmio_write32(LAPIC + LAPIC_SPURIOUS, LAPIC_ENABLE | PAYLOAD_SPURIOUS);
+	mmio_write32(LAPIC + LAPIC_DIVIDE, LAPIC_DIVIDE_BY_1);
+}
+
+static inline uint32_t apic_id(void)
+{
+	return mmio_read32(LAPIC + LAPIC_ID) >> 24;
+}
+
+/* One interrupt after `count` turns of the timer. */
+static inline void apic_set_timer(uint8_t vector, uint32_t count)
+{
+	mmio_write32(LAPIC + LAPIC_LVT_TIMER, vector);
+	mmio_write32(LAPIC + LAPIC_INITIAL, count);
+}
+
+static inline void apic_send(uint32_t to, uint8_t vector)
+{
+	mmio_write32(LAPIC + LAPIC_ICR_HIGH, to << 24);
+	mmio_write32(LAPIC + LAPIC_ICR_LOW, vector);
+}
+
+/* Sends pin `gsi`, edge-triggered, to `vector` of the CPU with APIC id `to`. */
+static inline void apic_route(uint32_t gsi, uint8_t vector, uint32_t to)
+{
+	mmio_write32(IOAPIC, 0x11 + 2 * gsi); /* IOREGSEL */
+	mmio_write32(IOAPIC + 0x10, to << 24);
+	mmio_write32(IOAPIC, 0x10 + 2 * gsi);
+	mmio_write32(IOAPIC + 0x10, vector);
+}
+
+/* NULL, or why interrupts cannot be measured here. */
+static inline const char *apic_missing(const struct env *env)
+{
+	if (!env->payload)
+		return "has no meaning in a Linux process";
+	if (!env->payload->has_irqchip)
+		return "no interrupt controller; use --irqchip kernel";
+	return NULL;
+}
+
+#endif
