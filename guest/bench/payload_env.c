@@ -120,28 +120,21 @@ static void *alloc(struct env *env, size_t size, enum env_pages pages, const cha
 	struct env_memory *memory = &env->memory;
 	uint64_t rounded = (size + PAGE_2M - 1) & ~(PAGE_2M - 1);
 	uint64_t tables = pages == ENV_PAGES_4K ? rounded / PAGE_2M * PAGE_4K + 2 * PAGE_4K : 0;
-	uint64_t start;
+	uint64_t start = (memory->at + tables + PAGE_2M - 1) & ~(PAGE_2M - 1);
+	void *mapped = (void *)start;
 
-	*reason = "not enough RAM in this VM; use more --mem";
-	if (size > memory->end || tables > memory->end - rounded)
+	if (size > memory->end || start > memory->end || rounded > memory->end - start) {
+		*reason = "not enough RAM in this VM; use more --mem";
 		return NULL;
-	start = (memory->at + tables + PAGE_2M - 1) & ~(PAGE_2M - 1);
-	if (start > memory->end || rounded > memory->end - start)
-		return NULL;
-	if (pages == ENV_PAGES_4K) {
-		void *mapped;
-
-		if (rounded > WINDOW_END - memory->next_1g) {
-			*reason = "no virtual addresses left for 4 KiB pages; run fewer "
-				  "benchmarks at once";
-			return NULL;
-		}
-		mapped = map_4k(env, start, rounded);
-		memory->at = start + rounded;
-		return mapped;
 	}
+	if (pages == ENV_PAGES_4K && rounded > WINDOW_END - memory->next_1g) {
+		*reason = "no virtual addresses left for 4 KiB pages; run fewer benchmarks at once";
+		return NULL;
+	}
+	if (pages == ENV_PAGES_4K)
+		mapped = map_4k(env, start, rounded);
 	memory->at = start + rounded;
-	return (void *)start;
+	return mapped;
 }
 
 static void *alloc_fresh(struct env *env, size_t size, enum env_pages pages, const char **reason)

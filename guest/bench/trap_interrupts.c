@@ -168,7 +168,8 @@ static const char *open_device(struct run *run, unsigned int cpu)
 	slot = virtio_find(run->env, VIRTIO_RNG, &reason);
 	if (!slot)
 		return "no virtio-rng; use --rng";
-	device = bench_alloc(run, sizeof(*device), &reason);
+	/* Mapped one to one, for the device. */
+	device = run->env->ops->alloc(run->env, sizeof(*device), ENV_PAGES_2M, &reason);
 	if (!device)
 		return reason;
 	reason = virtio_begin(slot, 0, NULL);
