@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backends.h"
 
+#include <string.h>
+
 int backends_open(struct backends *backends, const struct config *config, bool has_rng,
 		  const struct log *log, struct err *err)
 {
@@ -24,16 +26,27 @@ int backends_open(struct backends *backends, const struct config *config, bool h
 	if (ret == 0 && !config->dry_run)
 		ret = console_open(&backends->console, config, log, err);
 	if (ret < 0)
-		backends_close(backends);
+		backends_close(backends, log);
 	return ret;
 }
 
-void backends_close(struct backends *backends)
+int backends_close(struct backends *backends, const struct log *log)
 {
+	int ret = 0;
+
 	console_close(backends->console);
 	backends->console = NULL;
 	while (backends->nr_taps > 0)
 		tap_close(&backends->tap[--backends->nr_taps]);
-	while (backends->nr_disks > 0)
-		disk_close(&backends->disk[--backends->nr_disks]);
+	while (backends->nr_disks > 0) {
+		unsigned int i = --backends->nr_disks;
+		int flushed = disk_close(&backends->disk[i]);
+
+		if (flushed < 0) {
+			log_error(log, "--disk %s: the last flush failed: %s; check the image",
+				  backends->disk_path[i], strerror(-flushed));
+			ret = ret < 0 ? ret : flushed;
+		}
+	}
+	return ret;
 }

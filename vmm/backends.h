@@ -29,6 +29,11 @@ struct backends {
 /* 0 or -errno with a message; on failure nothing stays open. */
 int backends_open(struct backends *backends, const struct config *config, bool has_rng,
 		  const struct log *log, struct err *err);
-void backends_close(struct backends *backends);
+
+/*
+ * Closes everything that is open, the disks with a last flush. 0, or the first -errno of a flush that
+ * failed, which has been logged: what the guest believed to be on that disk may not be.
+ */
+int backends_close(struct backends *backends, const struct log *log);
 
 #endif

@@ -370,9 +370,11 @@ static void dry_run(const struct run *run)
 	describe_print(&what, stdout);
 }
 
-static void clean_up(struct run *run)
+/* 0, or -errno if a disk lost data at the end. */
+static int clean_up(struct run *run)
 {
-	backends_close(&run->backends);
+	int ret = backends_close(&run->backends, run->log);
+
 	if (run->signal_fd >= 0)
 		close(run->signal_fd);
 	if (run->stats_file != NULL)
@@ -385,6 +387,7 @@ static void clean_up(struct run *run)
 	hostcpus_free(&run->host);
 	image_close(&run->initrd);
 	image_close(&run->kernel);
+	return ret;
 }
 
 int run(const struct config *config, const struct log *log, struct run_end *end, struct err *err)
@@ -406,6 +409,7 @@ int run(const struct config *config, const struct log *log, struct run_end *end,
 	} else if (ret == 0) {
 		ret = live(&run, end, err);
 	}
-	clean_up(&run);
+	if (clean_up(&run) < 0)
+		end->status = EXIT_STATUS_HOST;
 	return ret;
 }
