@@ -46,8 +46,12 @@ int vcpu_install_kick(void)
 
 /* ---- reports of vCPUs that cannot go on -------------------------------------------------- */
 
-static const char *on_this_host(enum host_kind kind)
+static const char *on_this_host(enum host_kind kind, int status)
 {
+	/* AMD APM vol. 2, 15.14.3: after a shutdown intercept the guest's state is undefined. */
+	if (kind == HOST_KVM_AMD && status == EXIT_STATUS_TRIPLE_FAULT)
+		return "\nOn AMD the state is lost in a triple fault; what follows is KVM's state "
+		       "after INIT.";
 	if (kind == HOST_KVM_PVM)
 		return "\nThis host interprets ring 0 in software (kvm_pvm), which also ends so at "
 		       "an instruction that its interpreter lacks; the host's dmesg names the "
@@ -64,7 +68,7 @@ static enum verdict fail(struct vcpu *vcpu, int status, const char *sentence)
 
 	if (to != NULL) {
 		fprintf(to, "vCPU %u: %s%s\n", vcpu->index, sentence,
-			on_this_host(vcpu->shared->kind));
+			on_this_host(vcpu->shared->kind, status));
 		cpu_print_state(vcpu->fd, vcpu->shared->mem, to);
 		if (fclose(to) == 0)
 			log_report(vcpu->shared->log, LOG_ERROR, text);

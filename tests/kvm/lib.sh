@@ -34,7 +34,7 @@ trim() {
 # The first lines of a file in one, for the report.
 excerpt() {
 	if [ -s "$1" ]; then
-		head -c 400 "$1" | tr '\n\r\t' '~  ' | tr -c '[:print:]' '?'
+		head -c 400 "$1" | tr '\n\r\t' '~  ' | tr -c ' -~' '?'
 	else
 		printf '(nothing)'
 	fi

@@ -52,7 +52,9 @@ if [ "$(nproc)" -lt 2 ]; then
 fi
 start_resets --kernel "$GUESTS/reset.ring0.elf" --cpus 2 --irqchip kernel --pin=1,0
 wait_boots 1
-child=$(cat "/proc/$background/task/$background/children")
+# coreutils' timeout is tinyvmm's parent; busybox's has made way for it.
+child=$(cat "/proc/$background/task/$background/children" 2>/dev/null)
+child=${child:-$background}
 pinned="$(cpus_of "${child% }" vcpu0) $(cpus_of "${child% }" vcpu1)"
 printf q >&4
 exec 4>&-

@@ -52,8 +52,14 @@ done
 for file in "$here"/cases/*; do
 	carried+=("cases/${file##*/}=$file")
 done
-for file in "$build"/guest/*.elf "$build"/tests/kvm/*.elf; do
-	[ -e "$file" ] && carried+=("payload/${file##*/}=$file")
+for file in "$build"/guest/*.elf; do
+	carried+=("payload/${file##*/}=$file")
+done
+for file in "$build"/tests/kvm/*.elf* "$build"/tests/kvm/*.flat; do
+	carried+=("build/tests/kvm/${file##*/}=$file")
+done
+for file in lib.sh cases disks.sh resets.sh; do
+	carried+=("kvm/$file=$here/../kvm/$file")
 done
 "$here/make-initramfs.sh" host "$dir/kernel/cloud" "$dir/host.cpio" "${carried[@]}" || exit 1
 
@@ -122,7 +128,7 @@ machines() {
 	# Ours by their process ids; timeout(1) hands the signal on to QEMU.
 	trap 'kill $(jobs -p) 2>/dev/null; wait; rm -f "$dir"/disk-*' EXIT
 	trap 'exit 1' INT TERM
-	venue small 2 venue,disk,net,life -m 3072 &
+	venue small 2 venue,payload,disk,net,life -m 3072 &
 	venue wide 8,sockets=2 topology,boot -m 3072 \
 		-object memory-backend-ram,id=m0,size=1536M -numa node,memdev=m0,cpus=0-3 \
 		-object memory-backend-ram,id=m1,size=1536M -numa node,memdev=m1,cpus=4-7 &
