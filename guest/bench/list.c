@@ -4,7 +4,7 @@
 extern const struct bench bench_cpu_noploop, bench_cpu_hash, bench_cpu_linpack, bench_cpu_compress;
 extern const struct bench bench_mem_stream[4], bench_mem_latency[18], bench_mem_fault;
 extern const struct bench bench_trap_exits[11], bench_trap_interrupts[4], bench_trap_linux[4];
-extern const struct bench bench_blk[24];
+extern const struct bench bench_blk[24], bench_net[6];
 
 #define TWO(array, i)	&array[i], &array[(i) + 1]
 #define FOUR(array, i)	TWO(array, i), TWO(array, (i) + 2)
@@ -28,5 +28,7 @@ const struct bench *const bench_list[] = {
 	EIGHT(bench_blk, 0),
 	EIGHT(bench_blk, 8),
 	EIGHT(bench_blk, 16),
+	FOUR(bench_net, 0),
+	TWO(bench_net, 4),
 	NULL,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The benchmark file: `bench list`, or `bench run NAME... [key=value...]`. Prints JSON lines:
+ * The benchmark file: `bench list`, or `bench run NAME... [key=value...]`, or `bench serve
+ * address=IP:PORT`, which is the peer of the net benchmarks. Prints JSON lines:
  *
  *	begin	where it runs: environment, CPUs, frequency of the time stamp counter
  *	sample	one measured value; the first of each benchmark is a warm-up
@@ -14,6 +15,7 @@
 #include <elf.h>
 
 #include "guest/bench/bench.h"
+#include "guest/bench/net_io.h"
 #include "guest/bench/out.h"
 
 _Noreturn void bench_main(uintptr_t *stack);
@@ -212,6 +214,20 @@ static int run(struct env *env, char **word)
 	return ok ? 0 : 1;
 }
 
+/* The peer of the net benchmarks; not in a payload, which brings no sockets. */
+static int serve(struct env *env, char **word)
+{
+	struct options options = {0};
+	const char *reason = "a payload cannot serve";
+
+	if (parse_words(env, word, &options) != 0)
+		return 2;
+	if (!env->payload)
+		reason = net_serve(&options);
+	print_problem(env, reason, "");
+	return 2;
+}
+
 static struct payload_info *find_payload(char **envp)
 {
 	const Elf64_auxv_t *aux;
@@ -239,9 +255,14 @@ _Noreturn void bench_main(uintptr_t *stack)
 		env_linux_init(&env);
 	if (argc >= 3 && same_text(argv[1], "run"))
 		status = run(&env, &argv[2]);
+	else if (argc >= 2 && same_text(argv[1], "serve"))
+		status = serve(&env, &argv[2]);
 	else if (argc == 2 && same_text(argv[1], "list"))
 		status = list(&env);
 	else
-		print_problem(&env, "usage: bench list | bench run NAME... [key=value...]", "");
+		print_problem(&env,
+			      "usage: bench list | bench run NAME... [key=value...] | "
+			      "bench serve address=IP:PORT",
+			      "");
 	env.ops->exit(&env, status);
 }

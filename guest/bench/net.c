@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net.*: UDP datagrams to a peer that sends them back: `bench serve` on the host, or any echo
+ * service (RFC 862). Requests carry a number, so that a late answer is not taken for the next.
+ */
+#include "guest/bench/net_io.h"
+#include "guest/bench/out.h"
+
+#define TIMEOUT_MS 200u
+#define WINDOW	   32u	/* datagrams under way in the rate benchmarks */
+#define MAX_LOST   100u /* in one pass, after which the peer counts as gone */
+
+struct state {
+	struct net_io io;
+	uint8_t request[NET_MAX_DATA], reply[NET_MAX_DATA];
+	uint64_t number;
+	uint64_t lost;
+	const char *wrong;
+};
+
+bool net_parse(const char *text, struct net_address *address)
+{
+	uint32_t part[5] = {0};
+	unsigned int nr = 0;
+
+	for (;; text++) {
+		if (*text >= '0' && *text <= '9') {
+			part[nr] = part[nr] * 10 + (uint32_t)(*text - '0');
+			if (part[nr] > (nr < 4 ? 255u : 65535u))
+				return false;
+		} else if ((nr < 3 && *text == '.') || (nr == 3 && *text == ':')) {
+			nr++;
+		} else {
+			break;
+		}
+	}
+	address->ip = part[0] << 24 | part[1] << 16 | part[2] << 8 | part[3];
+	address->port = (uint16_t)part[4];
+	return *text == '\0' && nr >= 3;
+}
+
+const char *net_open(struct net_io *io, struct env *env, const struct options *options)
+{
+	*io = (struct net_io){.env = env};
+	if (!options->peer)
+		return "no peer; run `bench serve address=IP:PORT` on the host and use "
+		       "peer=IP:PORT";
+	if (!net_parse(options->peer, &io->peer) || io->peer.port == 0)
+		return "peer= takes an address like 10.0.2.1:7";
+	return net_ops(io)->open(io, options);
+}
+
+static uint64_t deadline(const struct run *run)
+{
+	return env_ticks() + run->env->tsc_hz / 1000 * TIMEOUT_MS;
+}
+
+static bool send_next(struct state *state, size_t len)
+{
+	state->number++;
+	__builtin_memcpy(state->request, &state->number, sizeof(state->number));
+	return net_send(&state->io, state->request, len);
+}
+
+/* The number of the reply, or 0. */
+static uint64_t receive_one(struct run *run, struct state *state, size_t len)
+{
+	uint64_t number;
+
+	if (net_receive(&state->io, state->reply, sizeof(state->reply), deadline(run)) != (long)len)
+		return 0;
+	__builtin_memcpy(&number, state->reply, sizeof(number));
+	return number;
+}
+
+static const char *setup(struct run *run, unsigned int cpu)
+{
+	const char *reason = NULL;
+	struct state *state = bench_alloc(run, sizeof(*state), &reason);
+
+	if (!state)
+		return reason;
+	*state = (struct state){0};
+	reason = net_open(&state->io, run->env, run->options);
+	if (reason)
+		return reason;
+	run->state[cpu] = state; /* from here on finish() closes */
+	for (unsigned int i = 0; i < NET_MAX_DATA; i++)
+		state->request[i] = (uint8_t)i;
+	for (unsigned int i = 0; i < 5; i++)
+		if (send_next(state, run->bench->size) &&
+		    receive_one(run, state, run->bench->size) == state->number)
+			return NULL;
+	return "the peer does not answer";
+}
+
+/* One request at a time; one that is lost is sent again. */
+static void request_response(struct run *run, struct pass *pass)
+{
+	struct state *state = pass->state;
+	uint64_t lost = state->lost;
+
+	for (uint64_t i = 0; i < pass->iterations && !state->wrong; i++) {
+		uint64_t number = 0;
+
+		if (!send_next(state, run->bench->size))
+			state->wrong = "a datagram could not be sent";
+		else
+			while ((number = receive_one(run, state, run->bench->size)) != 0 &&
+			       number != state->number)
+				;
+		if (number == 0 && ++state->lost - lost > MAX_LOST)
+			state->wrong = "the peer stopped answering";
+	}
+	pass->work = (double)pass->iterations;
+}
+
+/* WINDOW requests at a time; work is what came back. */
+static void packet_rate(struct run *run, struct pass *pass)
+{
+	struct state *state = pass->state;
+	uint64_t lost = state->lost, sent = 0, received = 0, given_up = 0;
+
+	while (received + given_up < pass->iterations && !state->wrong) {
+		while (sent < pass->iterations && sent - received - given_up < WINDOW) {
+			if (!send_next(state, run->bench->size))
+				state->wrong = "a datagram could not be sent";
+			sent++;
+		}
+		if (receive_one(run, state, run->bench->size) != 0) {
+			received++;
+			continue;
+		}
+		/* Nothing came for so long: what was under way is lost. */
+		state->lost += sent - received - given_up;
+		given_up = sent - received;
+		if (state->lost - lost > MAX_LOST)
+			state->wrong = "the peer stopped answering";
+	}
+	pass->work = (double)received;
+}
+
+static const char *check(struct run *run, unsigned int cpu, char *text)
+{
+	const struct state *state = run->state[cpu];
+
+	out_text(out_decimal(text, state->lost), " datagrams lost");
+	return state->wrong;
+}
+
+static void finish(struct run *run)
+{
+	struct state *state = run->state[0];
+
+	if (state)
+		net_close(&state->io);
+}
+
+#define NET(label, bytes, what, unit_text, is_rate, factor, pass_function)                \
+	{                                                                                 \
+		.name = "net.udp_" label "_" #bytes, .text = what " of " #bytes " bytes", \
+		.unit = unit_text, .higher = is_rate, .scale = factor, .size = bytes,     \
+		.setup = setup, .pass = pass_function, .check = check, .finish = finish,  \
+	}
+#define LATENCY(bytes) \
+	NET("rr", bytes, "UDP request and response", "us", false, 1e6, request_response)
+#define RATE(bytes) \
+	NET("pps", bytes, "UDP datagrams sent and answered", "packets/s", true, 1, packet_rate)
+
+const struct bench bench_net[] = {
+	LATENCY(64), LATENCY(512), LATENCY(1400), RATE(64), RATE(512), RATE(1400),
+};
