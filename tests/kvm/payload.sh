@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+# The payload kernel and the benchmark file that it runs; part of run.sh. The same file runs here as
+# a process, so what both print can be compared.
+# shellcheck shell=sh disable=SC2154 # run.sh and lib.sh set what is used here
+
+PAYLOAD=$build/guest/payload.elf
+BENCH=$build/guest/bench.elf
+quick="samples=1 min_ms=1"
+: >"$WORK/in"
+
+# run_bench NAME APPEND MORE_ARGUMENTS...: leaves $WORK/out; fails unless the machine powers off.
+run_bench() {
+	bench_name=$1 bench_words=$2
+	shift 2
+	run_tinyvmm --kernel "$PAYLOAD" --initrd "$BENCH" --append "$bench_words" "$@"
+	if [ "$status" != 0 ] || [ -s "$WORK/err" ]; then
+		fail "$bench_name" "status $status; stdout: $(excerpt "$WORK/out") stderr: $(excerpt "$WORK/err")"
+		return 1
+	fi
+}
+
+# The names of the benchmarks that an output has events of a kind for.
+events() { # KIND FILE
+	sed -n "s/^{\"event\":\"$1\",\"bench\":\"\([^\"]*\)\".*/\1/p" "$2" | uniq
+}
+
+# Lines that are none of those that the benchmark file prints.
+strange_lines() {
+	grep -vE '^\{"event":"(begin|sample|check|skip|error|end)"(,"[a-z_]+":("([^"\\]|\\.)*"|true|false|[0-9]+(\.[0-9]+)?))*\}$' "$1"
+}
+
+# Runs NAMES in the payload; each of EXPECTED must be sampled twice (one is the warm-up), nothing be
+# skipped, and no check fail.
+bench_case() { # NAME NAMES EXPECTED_COUNT MORE_ARGUMENTS...
+	case_name=$1 case_names=$2 expected=$3
+	shift 3
+	run_bench "$case_name" "run $case_names $quick" "$@" || return 0
+	if strange_lines "$WORK/out" >"$WORK/strange"; then
+		fail "$case_name" "strange line: $(excerpt "$WORK/strange")"
+	elif grep -q '"ok":false\|"event":"error"\|"event":"skip"' "$WORK/out"; then
+		fail "$case_name" "$(grep '"ok":false\|"event":"error"\|"event":"skip"' "$WORK/out")"
+	elif [ "$(events sample "$WORK/out" | grep -c .)" != "$expected" ] ||
+		[ "$(grep -c '"event":"sample"' "$WORK/out")" != $((2 * expected)) ]; then
+		fail "$case_name" "not $expected benchmarks with two samples each: $(events sample "$WORK/out" | tr '\n' ' ')"
+	else
+		ok "$case_name"
+	fi
+}
+
+# ---- the same file natively and in the payload -------------------------------------------------
+"$BENCH" list >"$WORK/want"
+run_tinyvmm --kernel "$PAYLOAD" --initrd "$BENCH" --append list
+judge "the payload lists the benchmarks that a process lists" 0 ""
+
+if command -v qemu-system-x86_64 >/dev/null; then
+	status=0
+	timeout "$TIMEOUT" qemu-system-x86_64 -machine microvm -accel tcg -cpu max -m 128 -display none \
+		-no-reboot -nodefaults -serial stdio -kernel "$PAYLOAD" -initrd "$BENCH" -append list \
+		<"$WORK/in" >"$WORK/out" 2>"$WORK/err" || status=$?
+	grep -v "doesn't support requested feature" "$WORK/err" >"$WORK/err2"
+	mv "$WORK/err2" "$WORK/err"
+	judge "the payload boots by PVH, on QEMU's microvm" 0 ""
+else
+	skip "the payload boots by PVH, on QEMU's microvm" "qemu-system-x86_64 is missing"
+fi
+
+# shellcheck disable=SC2086 # words
+"$BENCH" run 'cpu.*' 'mem.stream*' size=4M $quick >"$WORK/native"
+if [ "$(events sample "$WORK/native" | grep -c .)" = 8 ] && ! strange_lines "$WORK/native"; then
+	ok "the benchmark file runs as a process"
+else
+	fail "the benchmark file runs as a process" "$(excerpt "$WORK/native")"
+fi
+bench_case "cpu and STREAM benchmarks in the payload" "cpu.* mem.stream* size=4M" 8
+
+# ---- each group in the payload --------------------------------------------------------------------
+truncate -s 16M "$WORK/bench.img"
+bench_case "memory in 4 KiB pages" "mem.chase_64k mem.random_1m mem.fault pages=4k" 3
+bench_case "memory in 2 MiB pages" "mem.chase_64k mem.random_1m mem.fault pages=2m" 3
+bench_case "benchmarks on two vCPUs" "cpu.noploop cpu.hash cpus=2" 2 --cpus 2
+bench_case "exits" "trap.cpuid trap.pio* trap.mmio* trap.msr*" 10 --rng
+bench_case "interrupts" "trap.hlt_wake trap.irq trap.timer_jitter" 3 --rng --irqchip kernel
+bench_case "interrupts between vCPUs" "trap.ipi" 1 --cpus 2 --irqchip kernel
+bench_case "disk" "blk.*" 24 --disk "$WORK/bench.img"
+
+# ---- what cannot run says so -------------------------------------------------------------------------
+skip_case() { # NAME BENCHMARK REASON MORE_ARGUMENTS...
+	case_name=$1 case_bench=$2 case_reason=$3
+	shift 3
+	run_bench "$case_name" "run $case_bench $quick" "$@" || return 0
+	if grep -q "\"event\":\"skip\",\"bench\":\"$case_bench\",\"reason\":\"$case_reason" "$WORK/out"; then
+		ok "$case_name"
+	else
+		fail "$case_name" "$(excerpt "$WORK/out")"
+	fi
+}
+
+skip_case "no memory for a benchmark" mem.chase_1g "not enough RAM in this VM" --mem 64M
+skip_case "no disk" blk.flush "no usable virtio-blk"
+skip_case "a read-only disk" blk.flush "the file or disk is read-only" --disk "$WORK/bench.img,ro"
+skip_case "no network" net.udp_rr_64 "no peer"
+skip_case "no interrupt controller" trap.hlt_wake "no interrupt controller"
+skip_case "a Linux system call" trap.getpid "a Linux system call"
+
+# ---- bad input, and faults ------------------------------------------------------------------------------
+error_case() { # NAME STATUS REASON ARGUMENTS...
+	case_name=$1 case_status=$2 case_reason=$3
+	shift 3
+	run_tinyvmm --kernel "$PAYLOAD" "$@"
+	if [ "$status" = "$case_status" ] && grep -q "\"event\":\"error\".*\"reason\":\"$case_reason" "$WORK/out"; then
+		ok "$case_name"
+	else
+		fail "$case_name" "status $status; stdout: $(excerpt "$WORK/out")"
+	fi
+}
+
+printf 'no ELF' >"$WORK/text"
+head -c 8000 "$BENCH" >"$WORK/short.elf"
+cp "$BENCH" "$WORK/faulting.elf" # its entry moved to 20 GiB, where no page is
+printf '\0\0\0\0\5\0\0\0' | dd of="$WORK/faulting.elf" bs=1 seek=24 conv=notrunc 2>/dev/null
+
+error_case "no program" 3 "no program"
+error_case "a program that is no ELF" 3 "the program (--initrd) is no static" --initrd "$WORK/text"
+error_case "a program cut short" 3 "the program (--initrd) is a truncated ELF" --initrd "$WORK/short.elf"
+error_case "no room for the program" 3 "the program (--initrd) does not fit" --initrd "$BENCH" --mem 8M
+error_case "a program that faults" 5 "fault: vector 14, rip 0x500000000, error code 0x1*4, address 0x500000000, ring 3" \
+	--initrd "$WORK/faulting.elf"
+error_case "an unknown benchmark" 3 "unknown benchmark" --initrd "$BENCH" --append "run cpu.nonsense"
+error_case "an unknown option" 3 "unknown option" --initrd "$BENCH" --append "run cpu.hash samples=0"
