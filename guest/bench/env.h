@@ -31,7 +31,7 @@ struct env;
 /* Reasons are sentences for people; NULL is success. */
 struct env_ops {
 	void (*write)(struct env *env, const char *text, size_t len);
-	void (*exit)(struct env *env, int status) __attribute__((noreturn));
+	void (*exit)(struct env *env, int status); /* does not return */
 	/* Memory, of any content. NULL if there is not so much, and *reason then says why. */
 	void *(*alloc)(struct env *env, size_t size, enum env_pages pages, const char **reason);
 	/* The same, but nobody has touched it yet. */

@@ -265,4 +265,5 @@ _Noreturn void bench_main(uintptr_t *stack)
 			      "bench serve address=IP:PORT",
 			      "");
 	env.ops->exit(&env, status);
+	__builtin_unreachable();
 }
