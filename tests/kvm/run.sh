@@ -8,7 +8,14 @@ build=$(cd "${1:?usage: run.sh BUILD_DIRECTORY}" && pwd)
 TINYVMM=$build/tinyvmm
 GUESTS=$build/tests/kvm
 WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
+tap='' # an interface that a part has made
+cleanup() {
+	# shellcheck disable=SC2046 # a list of ids: those of our own children that still run
+	kill $(jobs -p) 2>/dev/null
+	[ -z "$tap" ] || ip tuntap del dev "$tap" mode tap
+	rm -rf "$WORK"
+}
+trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 # shellcheck source=tests/kvm/lib.sh
 . "$here/lib.sh"
@@ -33,7 +40,7 @@ gzip -c "$GUESTS/three.elf" >"$GUESTS/three.elf.gz"
 gzip -c "$GUESTS/pvh.elf" >"$GUESTS/pvh.elf.gz"
 
 run_table <"$here/cases"
-for part in counters streams resets disks payload bad_input signals leaks; do
+for part in counters streams resets disks networks payload bad_input signals leaks; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

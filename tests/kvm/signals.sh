@@ -39,22 +39,23 @@ on_terminal "SIGTERM on another console" 143 '/dev/pts/' "-w /dev/pts -s 15" --c
 on_terminal "closed terminal" "0 129" '^boot' -H
 
 if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ]; then
-	tap=tvtest$$
-	tap=$(printf '%.15s' "$tap")
-	on_terminal "SIGTERM with a TAP" 143 '^boot' "-s 15" --net "tap=$tap"
-	if [ -e "/sys/class/net/$tap" ]; then
-		fail "a TAP of tinyvmm's own goes with it" "$tap is still there"
+	own=$(printf '%.15s' "tvtest$$")
+	on_terminal "SIGTERM with a TAP" 143 '^boot' "-s 15" --net "tap=$own"
+	if [ -e "/sys/class/net/$own" ]; then
+		fail "a TAP of tinyvmm's own goes with it" "$own is still there"
 	else
 		ok "a TAP of tinyvmm's own goes with it"
 	fi
-	if command -v ip >/dev/null && ip tuntap add dev "$tap" mode tap vnet_hdr; then
+	if command -v ip >/dev/null && ip tuntap add dev "$own" mode tap vnet_hdr; then
+		tap=$own
 		on_terminal "a TAP that was there" 0 '^boot' "-k q" --net "tap=$tap"
 		if [ -e "/sys/class/net/$tap" ]; then
 			ok "a TAP that was there stays"
+			ip tuntap del dev "$tap" mode tap
 		else
 			fail "a TAP that was there stays" "$tap is gone"
 		fi
-		ip tuntap del dev "$tap" mode tap
+		tap=''
 	fi
 else
 	skip "TAPs" "need root and /dev/net/tun"

@@ -83,3 +83,27 @@ same_bytes "--console file: everything in the file" "$WORK/all_bytes_twice"
 run_tinyvmm --kernel "$GUESTS/serial_out.ring0.elf" --append count=2 --console none
 : >"$WORK/want"
 judge "--console none" 0 ""
+
+# A pseudo-terminal: tinyvmm says which, and whoever opens it talks to the guest.
+timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/reset.ring0.elf" --console pty \
+	</dev/null >"$WORK/out" 2>"$WORK/err" &
+background=$!
+i=0
+until pty=$(grep -o '/dev/pts/[0-9]*' "$WORK/err") || [ $i = 100 ]; do
+	sleep 0.05
+	i=$((i + 1))
+done
+line=
+if [ -c "$pty" ]; then
+	exec 5<>"$pty"
+	IFS= read -r line <&5
+	printf q >&5
+	exec 5>&-
+fi
+status=0
+wait $background || status=$?
+if [ "$status" = 0 ] && [ "$line" = boot ] && [ ! -s "$WORK/out" ]; then
+	ok "--console pty"
+else
+	fail "--console pty" "status $status; $pty said '$line'; stderr: $(excerpt "$WORK/err")"
+fi
