@@ -34,7 +34,7 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
 	if [ -e "$build/nested/guest-cloud.cpio" ]; then
 		run timeout 60 "$build/tinyvmm" --kernel "$build/nested/kernel/cloud/vmlinuz" \
 			--initrd "$build/nested/guest-cloud.cpio" --cpus 2 \
-			--append "console=ttyS0 quiet steps=demo" </dev/null || status=1
+			--append "console=ttyS0 loglevel=1 steps=demo" </dev/null || status=1
 	fi
 else
 	echo "No hardware KVM here, so in the nested venue: QEMU emulates a CPU with AMD's SVM, a Debian"

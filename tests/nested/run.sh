@@ -91,13 +91,18 @@ case $mode in
 shell)
 	venue_seconds=0 # timeout(1): for ever
 	echo "starting level 1; Ctrl-] x leaves it at any time, poweroff -f in order"
-	machine shell 2 "shell=1 rows=$(tput lines) cols=$(tput cols)" -m 3072 \
-		-echr 0x1d -serial mon:stdio 2> >(grep -v "$known_warnings" >&2)
+	(machine shell 2 "shell=1 rows=$(tput lines) cols=$(tput cols)" -m 3072 \
+		-echr 0x1d -serial mon:stdio 2> >(grep -v "$known_warnings" >&2))
+	rm -f "$dir"/disk-shell.img*
+	exit
 	;;
 demo)
 	venue_seconds=180
-	machine demo 2 demo=1 -m 3072 -serial stdio </dev/null \
-		2> >(grep -v "$known_warnings" >&2)
+	(machine demo 2 demo=1 -m 3072 -serial stdio </dev/null 2> >(grep -v "$known_warnings" >&2)) |
+		tr -d '\r' | tee "$dir/log/demo.log"
+	rm -f "$dir"/disk-demo.img*
+	grep -q "^tinyvmm ended with status 0" "$dir/log/demo.log"
+	exit
 	;;
 esac
 
@@ -126,7 +131,7 @@ venue() {
 
 machines() {
 	# Ours by their process ids; timeout(1) hands the signal on to QEMU.
-	trap 'kill $(jobs -p) 2>/dev/null; wait; rm -f "$dir"/disk-*' EXIT
+	trap 'kill $(jobs -p) 2>/dev/null; wait; rm -f "$dir"/disk-{small,wide}.img*' EXIT
 	trap 'exit 1' INT TERM
 	venue small 2 venue,payload,disk,net,life -m 3072 &
 	venue wide 8,sockets=2 topology,boot -m 3072 \
@@ -136,6 +141,9 @@ machines() {
 }
 
 passed=0 failed=0 skipped=0
+exec 3< <(machines)
+machines=$!
+trap 'kill $machines; wait $machines; exit 130' INT TERM HUP
 while IFS= read -r line; do
 	case $line in
 	'ok '*) passed=$((passed + 1)) ;;
@@ -143,7 +151,7 @@ while IFS= read -r line; do
 	'SKIP '*) skipped=$((skipped + 1)) ;;
 	esac
 	echo "$line"
-done < <(machines)
+done <&3
 echo "nested venue: $SECONDS seconds"
 echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
 [ $failed = 0 ] && [ $passed -gt 0 ]
