@@ -68,7 +68,11 @@ static void on_guest_end(void *ctx, enum guest_end_reason reason, uint32_t value
 
 	switch (reason) {
 	case GUEST_END_POWER_OFF:
+		break;
 	case GUEST_END_CONSOLE:
+		/* Ctrl-A x, or a reader that has read enough; anything else has lost output. */
+		if (value != 0 && value != EPIPE && value != EIO)
+			end.status = EXIT_STATUS_HOST;
 		break;
 	case GUEST_END_RESET:
 		end.reset = true;

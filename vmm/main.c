@@ -2,6 +2,7 @@
 /*
  * argv -> configuration -> run -> exit status.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,21 @@
 #include "core/log.h"
 #include "exit_status.h"
 #include "run.h"
+
+/*
+ * Started with a standard descriptor closed (`>&-`), the next file to be opened, a disk perhaps, would
+ * become the guest's console.
+ */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
 
 /* Ends the process as the signal would have, so that the parent sees it in wait(2). */
 static void die_by(int signal_number)
@@ -33,6 +49,7 @@ int main(int argc, char **argv)
 	struct run_end end = {.status = EXIT_STATUS_OK};
 	struct err err = {.text = ""};
 
+	fill_standard_fds();
 	if (config_parse(&config, argc, argv, &err) < 0) {
 		log_error(&log, "%s", err.text);
 		config_free(&config);

@@ -38,6 +38,7 @@ struct pty_run {
 	int signal;
 	bool hang_up, raw;
 	int master, slave;
+	struct termios before; /* the terminal, before the command could touch it */
 	pid_t child;
 	char output[OUTPUT_MAX + 1];
 	size_t len;
@@ -93,6 +94,8 @@ static void start(struct pty_run *run, char **command)
 {
 	if (openpty(&run->master, &run->slave, NULL, NULL, NULL) < 0)
 		err(FAILED, "openpty");
+	if (tcgetattr(run->slave, &run->before) < 0)
+		err(FAILED, "tcgetattr");
 	run->child = fork();
 	if (run->child < 0)
 		err(FAILED, "fork");
@@ -152,14 +155,12 @@ static void parse(struct pty_run *run, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct pty_run run;
-	struct termios before, after;
+	struct termios after;
 	bool acted = false;
 	int status;
 
 	parse(&run, argc, argv);
 	start(&run, argv + optind);
-	if (tcgetattr(run.slave, &before) < 0)
-		err(FAILED, "tcgetattr");
 	for (time_t end = time(NULL) + LIMIT_S; waitpid(run.child, &status, WNOHANG) == 0;) {
 		if (time(NULL) > end) {
 			kill(run.child, SIGKILL);
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
 		drain(&run, 0);
 		if (tcgetattr(run.slave, &after) < 0)
 			err(FAILED, "tcgetattr");
-		if (!same_modes(&before, &after))
+		if (!same_modes(&run.before, &after))
 			errx(FAILED, "the terminal was not restored");
 	}
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

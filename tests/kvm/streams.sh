@@ -107,3 +107,20 @@ if [ "$status" = 0 ] && [ "$line" = boot ] && [ ! -s "$WORK/out" ]; then
 else
 	fail "--console pty" "status $status; $pty said '$line'; stderr: $(excerpt "$WORK/err")"
 fi
+
+# Lost output is a failure of the host, not of the guest.
+status=0
+timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/serial_out.ring0.elf" --append count=2 \
+	<"$WORK/in" >/dev/full 2>"$WORK/err" || status=$?
+: >"$WORK/out"
+judge "standard output is full" 12 "cannot write to standard output: No space left"
+
+# With its standard descriptors closed, tinyvmm must not take the next file it opens for the console.
+yes tinyvmm | head -c 4096 >"$WORK/disk.img"
+cp "$WORK/disk.img" "$WORK/want"
+status=0
+timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/serial_out.ring0.elf" --append count=2 \
+	--disk "$WORK/disk.img" <&- >&- 2>&- || status=$?
+cp "$WORK/disk.img" "$WORK/out"
+: >"$WORK/err"
+judge "closed standard descriptors do not become the disk" 0 ""
