@@ -10,6 +10,7 @@ struct options {
 	unsigned int samples; /* besides the warm-up */
 	unsigned int min_ms;  /* a sample lasts at least so long */
 	unsigned int cpus;
+	unsigned int seconds; /* of `bench idle` */
 	enum env_pages pages;
 	bool pin;
 	const char *file;    /* blk.*, under Linux */

@@ -42,6 +42,8 @@ struct env_ops {
 	/* Calls function(arg, cpu) on CPUs 0 to nr - 1 at once; returns after all have. */
 	const char *(*run)(struct env *env, unsigned int nr,
 			   void (*function)(void *arg, unsigned int cpu), void *arg);
+	/* Sleeps for so long, with as few wake-ups as it can. NULL, or why it cannot. */
+	const char *(*sleep)(struct env *env, unsigned int seconds);
 	/* The frequency of the time stamp counter. May take some milliseconds. */
 	uint64_t (*measure_tsc)(struct env *env);
 };

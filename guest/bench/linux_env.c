@@ -209,11 +209,23 @@ static const char *run(struct env *env, unsigned int nr,
 	return NULL;
 }
 
+struct timespec64 {
+	int64_t sec, nsec;
+};
+
+static const char *sleep(struct env *env, unsigned int seconds)
+{
+	struct timespec64 left = {.sec = seconds};
+
+	(void)env;
+	while (linux_call2(__NR_nanosleep, &left, &left) == -EINTR)
+		;
+	return NULL;
+}
+
 static uint64_t now_ns(void)
 {
-	struct {
-		int64_t sec, nsec;
-	} ts;
+	struct timespec64 ts;
 
 	linux_call2(__NR_clock_gettime, CLOCK_MONOTONIC_RAW, &ts);
 	return (uint64_t)ts.sec * 1000000000u + (uint64_t)ts.nsec;
@@ -284,6 +296,7 @@ void env_linux_init(struct env *env)
 		.alloc_fresh = alloc, /* every mapping is new */
 		.release = release,
 		.run = run,
+		.sleep = sleep,
 		.measure_tsc = calibrate_tsc,
 	};
 

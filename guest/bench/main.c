@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The benchmark file: `bench list`, or `bench run NAME... [key=value...]`, or `bench serve
- * address=IP:PORT`, which is the peer of the net benchmarks. Prints JSON lines:
+ * The benchmark file: `bench list`, or `bench run NAME... [key=value...]`; `bench serve
+ * address=IP:PORT` is the peer of the net benchmarks, and `bench idle seconds=N` sleeps. It prints
+ * lines of JSON:
  *
  *	begin	where it runs: environment, CPUs, frequency of the time stamp counter
  *	sample	one measured value; the first of each benchmark is a warm-up
@@ -115,6 +116,8 @@ static bool parse_option(const struct env *env, const char *word, struct options
 		return parse_bounded(value, 1, 100000, &options->samples);
 	if ((value = value_of(word, "min_ms")))
 		return parse_bounded(value, 1, 60000, &options->min_ms);
+	if ((value = value_of(word, "seconds")))
+		return parse_bounded(value, 1, 3600, &options->seconds);
 	if ((value = value_of(word, "cpus")))
 		return parse_bounded(value, 1, env->nr_cpus, &options->cpus);
 	if ((value = value_of(word, "pages")))
@@ -214,6 +217,27 @@ static int run(struct env *env, char **word)
 	return ok ? 0 : 1;
 }
 
+/* Nothing, for somebody who watches from outside what that costs. */
+static int idle(struct env *env, char **word)
+{
+	struct options options = {.seconds = 10};
+	const char *reason;
+	struct out out;
+
+	if (parse_words(env, word, &options) != 0)
+		return 2;
+	out_begin(&out, env, "begin");
+	out_string(&out, "env", env->name);
+	out_integer(&out, "cpus", env->nr_cpus);
+	out_end(&out);
+	reason = env->ops->sleep(env, options.seconds);
+	if (reason)
+		print_problem(env, reason, "");
+	out_begin(&out, env, "end");
+	out_end(&out);
+	return reason ? 1 : 0;
+}
+
 /* The peer of the net benchmarks; not in a payload, which brings no sockets. */
 static int serve(struct env *env, char **word)
 {
@@ -257,12 +281,14 @@ _Noreturn void bench_main(uintptr_t *stack)
 		status = run(&env, &argv[2]);
 	else if (argc >= 2 && same_text(argv[1], "serve"))
 		status = serve(&env, &argv[2]);
+	else if (argc >= 2 && same_text(argv[1], "idle"))
+		status = idle(&env, &argv[2]);
 	else if (argc == 2 && same_text(argv[1], "list"))
 		status = list(&env);
 	else
 		print_problem(&env,
 			      "usage: bench list | bench run NAME... [key=value...] | "
-			      "bench serve address=IP:PORT",
+			      "bench serve address=IP:PORT | bench idle [seconds=N]",
 			      "");
 	env.ops->exit(&env, status);
 	__builtin_unreachable();

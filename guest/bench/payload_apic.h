@@ -64,6 +64,30 @@ static inline void apic_route(uint32_t gsi, uint8_t vector, uint32_t to)
 	mmio_write32(IOAPIC + 0x10, vector);
 }
 
+/* In ring 0, interrupts off. */
+struct apic_halt {
+	volatile uint64_t *count;
+	uint64_t before;
+};
+
+static inline uint64_t apic_halt_ring0(uint64_t arg)
+{
+	const struct apic_halt *halt = (const struct apic_halt *)arg;
+
+	/* sti lets no interrupt in before hlt (Intel SDM vol. 2, STI), so none is slept through. */
+	while (*halt->count == halt->before)
+		__asm__ volatile("sti; hlt; cli" ::: "memory");
+	return 0;
+}
+
+/* Halts until a vector's count is no longer `before`. */
+static inline void apic_halt_until(volatile uint64_t *count, uint64_t before)
+{
+	struct apic_halt halt = {.count = count, .before = before};
+
+	payload_ring0(apic_halt_ring0, (uint64_t)(uintptr_t)&halt);
+}
+
 /* NULL, or why interrupts cannot be measured here. */
 static inline const char *apic_missing(const struct env *env)
 {

@@ -3,6 +3,7 @@
 #include "guest/bench/env.h"
 
 #include "guest/abi.h"
+#include "guest/bench/payload_apic.h"
 #include "guest/bench/payload_cpu.h"
 
 #define PAGE_4K 4096ull
@@ -191,6 +192,31 @@ static const char *run(struct env *env, unsigned int nr,
 	return NULL;
 }
 
+/* ---- sleep ------------------------------------------------------------------------------- */
+
+#define SLEEP_VECTOR  PAYLOAD_LAST_VECTOR
+#define SECONDS_A_NAP 4u /* the timer counts nanoseconds in 32 bits */
+
+static const char *sleep(struct env *env, unsigned int seconds)
+{
+	volatile uint64_t *count = &env->payload->interrupt_count[SLEEP_VECTOR];
+	const char *reason = apic_missing(env);
+
+	/* Without an interrupt controller nothing ends a HLT, and KVM ends the VM. */
+	if (reason)
+		return reason;
+	apic_enable();
+	while (seconds > 0) {
+		unsigned int nap = seconds < SECONDS_A_NAP ? seconds : SECONDS_A_NAP;
+		uint64_t before = *count;
+
+		apic_set_timer(SLEEP_VECTOR, nap * LAPIC_TIMER_HZ);
+		apic_halt_until(count, before);
+		seconds -= nap;
+	}
+	return NULL;
+}
+
 /* ---- the clock ---------------------------------------------------------------------------- */
 
 /* Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW. */
@@ -275,6 +301,7 @@ void env_payload_init(struct env *env, struct payload_info *payload)
 		.alloc_fresh = alloc_fresh,
 		.release = release,
 		.run = run,
+		.sleep = sleep,
 		.measure_tsc = measure_tsc,
 	};
 

@@ -36,33 +36,16 @@ static uint64_t to_ticks(const struct run *run, uint64_t ns)
 
 /* ---- timer ------------------------------------------------------------------------------ */
 
-/* In ring 0, interrupts off: halts until `arg`'s interrupt, if that has not come already. */
-struct halt {
-	volatile uint64_t *count;
-	uint64_t before;
-};
-
-static uint64_t halt(uint64_t arg)
-{
-	const struct halt *halt = (const struct halt *)arg;
-
-	while (*halt->count == halt->before)
-		__asm__ volatile("sti; hlt; cli" ::
-					 : "memory"); /* sti lets no interrupt in before hlt */
-	return 0;
-}
-
 static void hlt_wake(struct run *run, struct pass *pass)
 {
 	uint64_t wait = to_ticks(run, WAIT_NS);
 
 	for (uint64_t i = 0; i < pass->iterations; i++) {
 		volatile uint64_t *count = counter(run, TIMER_VECTOR);
-		struct halt how = {.count = count, .before = *count};
-		uint64_t start = env_ticks(), passed;
+		uint64_t before = *count, start = env_ticks(), passed;
 
 		apic_set_timer(TIMER_VECTOR, WAIT_NS);
-		payload_ring0(halt, (uint64_t)(uintptr_t)&how);
+		apic_halt_until(count, before);
 		passed = env_ticks() - start;
 		pass->ticks += passed > wait ? passed - wait : 1;
 	}

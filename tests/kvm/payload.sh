@@ -83,6 +83,8 @@ bench_case "interrupts" "trap.hlt_wake trap.irq trap.timer_jitter" 3 --rng --irq
 bench_case "interrupts between vCPUs" "trap.ipi" 1 --cpus 2 --irqchip kernel
 bench_case "disk" "blk.*" 24 --disk "$WORK/bench.img"
 
+run_bench "an idle payload" "idle seconds=1" --irqchip kernel && ok "an idle payload"
+
 # ---- what cannot run says so -------------------------------------------------------------------------
 skip_case() { # NAME BENCHMARK REASON MORE_ARGUMENTS...
 	case_name=$1 case_bench=$2 case_reason=$3
