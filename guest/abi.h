@@ -31,6 +31,11 @@
 #define TINYVMM_PORT_DEBUG_EXIT 0xf4
 #define TINYVMM_PORT_POWER	0x600 /* ACPI sleep control register */
 #define TINYVMM_PORT_RESET	0x602 /* ACPI reset register */
+/*
+ * Reads as the low 32 bits of the time stamp counter at which the VMM serves the read. The payload's
+ * own counter is the same one, where KVM lets the VMM choose.
+ */
+#define TINYVMM_PORT_TIMESTAMP 0x608
 
 /* What ends the machine when written there (ACPI 6.5, 4.8.3.7: SLP_EN with SLP_TYP of \_S5). */
 #define TINYVMM_POWER_OFF_VALUE 0x34

@@ -12,6 +12,7 @@
 #include "devices/power.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "devices/timestamp.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
@@ -79,6 +80,13 @@ static int create_power(const struct device_env *env, uint16_t port, struct back
 	return power_create(env, &layout, device);
 }
 
+static int create_timestamp(const struct device_env *env, uint16_t port, struct backends *backends,
+			    struct device **device)
+{
+	(void)backends;
+	return timestamp_create(env, port, device);
+}
+
 struct chip_row {
 	const char *name;
 	uint16_t port;
@@ -95,6 +103,7 @@ static const struct chip_row chip_rows[] = {
 	{"debug console", PORT_DEBUGCON, NO_GSI, create_debugcon},
 	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, create_debug_exit},
 	{"ACPI sleep and reset", PORT_POWER, NO_GSI, create_power},
+	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, create_timestamp},
 };
 
 #define NR_CHIPS (sizeof(chip_rows) / sizeof(chip_rows[0]))

@@ -238,7 +238,7 @@ static bool vcpu_can_start(const struct machine *machine, unsigned int index)
 	return machine->parts->board->has_irqchip || vcpu_starts_at_entry(machine, index);
 }
 
-static int create_vcpu(struct machine *machine, unsigned int index, bool firmware_msrs)
+static int create_vcpu(struct machine *machine, const struct boot_image *image, unsigned int index)
 {
 	const struct machine_parts *parts = machine->parts;
 	const struct topology *topo = &parts->board->topo;
@@ -254,8 +254,10 @@ static int create_vcpu(struct machine *machine, unsigned int index, bool firmwar
 	ret = cpuid_set_topology(&cpuid, topo, index);
 	if (ret == 0)
 		ret = cpu_set_cpuid(vcpu->fd, &cpuid);
-	if (ret == 0 && firmware_msrs)
+	if (ret == 0 && image->wants_acpi)
 		ret = cpu_set_firmware_msrs(vcpu->fd);
+	if (ret == 0 && image->protocol == BOOT_TINYVMM)
+		cpu_share_tsc(vcpu->fd);
 	if (ret == 0 && vcpu_starts_at_entry(machine, index))
 		ret = cpu_enter(vcpu->fd, &machine->entry, index);
 	return ret;
@@ -280,7 +282,7 @@ static int create_vcpus(struct machine *machine, const struct boot_image *image,
 	if (machine->vcpu == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < nr; i++) {
-		int ret = create_vcpu(machine, i, image->wants_acpi);
+		int ret = create_vcpu(machine, image, i);
 
 		if (ret < 0)
 			return err_set(err, ret, "--cpus: cannot create vCPU %u: %s", i,

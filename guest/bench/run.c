@@ -67,41 +67,46 @@ static const char *take_sample(struct run *run, uint64_t iterations, struct samp
 	return NULL;
 }
 
-/*
- * Grows the number of iterations until a sample lasts long enough. The clock has to be that of the
- * whole pass, or a benchmark that counts only a part of its time would run for ever.
- */
+/* How long a whole sample takes; a benchmark that counts a part of it would calibrate for ever. */
+static const char *time_sample(struct run *run, uint64_t iterations, uint64_t *ticks)
+{
+	struct sample sample;
+	uint64_t start = env_ticks();
+	const char *reason = take_sample(run, iterations, &sample);
+
+	*ticks = env_ticks() - start;
+	return reason;
+}
+
+/* Grows the number of iterations until a sample lasts long enough. */
 static const char *calibrate(struct run *run, uint64_t *iterations)
 {
 	uint64_t want = run->env->tsc_hz / 1000 * run->options->min_ms;
+	uint64_t ticks, again;
 	const char *reason;
-	struct sample sample;
 
 	*iterations = run->bench->iterations;
 	if (*iterations != 0)
 		return NULL;
-	/* Not timed: it touches memory for the first time. */
-	reason = take_sample(run, 1, &sample);
-	if (reason)
-		return reason;
-	for (*iterations = 1;;) {
-		uint64_t start = env_ticks(), ticks;
-
-		reason = take_sample(run, *iterations, &sample);
-
-		if (reason)
-			return reason;
-		ticks = env_ticks() - start;
-		if (ticks >= want)
-			return NULL;
-		if (ticks < want / 16) {
-			*iterations *= 8;
-			continue;
+	*iterations = 1;
+	/* Not looked at: it touches memory for the first time. */
+	reason = time_sample(run, 1, &ticks);
+	while (!reason) {
+		reason = time_sample(run, *iterations, &ticks);
+		/* Once more, in case that the CPU was taken away for a while. */
+		if (!reason && ticks >= want) {
+			reason = time_sample(run, *iterations, &again);
+			if (again >= want)
+				return reason;
+			ticks = again;
 		}
-		/* Near enough to aim; 1 % more, so that the next look is the last. */
+		/* Aims 1 % too far, so as to hit; from far away, not at once. */
+		if (ticks < want / 8)
+			ticks = want / 8;
 		*iterations =
 			(uint64_t)((double)*iterations * 1.01 * (double)want / (double)ticks) + 1;
 	}
+	return reason;
 }
 
 static double to_value(const struct run *run, const struct sample *sample)

@@ -51,6 +51,14 @@ static void pio_out(struct run *run, struct pass *pass)
 	pass->work = (double)pass->iterations;
 }
 
+static void pio_in(struct run *run, struct pass *pass)
+{
+	(void)run;
+	for (uint64_t i = 0; i < pass->iterations; i++)
+		inl(TINYVMM_PORT_TIMESTAMP);
+	pass->work = (double)pass->iterations;
+}
+
 static void mmio_read(struct run *run, struct pass *pass)
 {
 	(void)run;
@@ -170,6 +178,61 @@ static void hypercall(struct run *run, struct pass *pass)
 	in_ring0(pass, env_cpuid(0, 0).ebx == 0x68747541 ? loop_vmmcall : loop_vmcall);
 }
 
+/* ---- out and back ------------------------------------------------------------------------ */
+
+/* One exit, in ticks: from the guest to where the VMM serves it, and from there to the guest. */
+struct split {
+	uint64_t out, back;
+};
+
+/* False if the VMM's time stamp does not lie between the guest's own. */
+static bool time_exit(struct split *split)
+{
+	uint64_t before = env_ticks();
+	uint32_t served = inl(TINYVMM_PORT_TIMESTAMP);
+	uint64_t both = env_ticks() - before;
+
+	split->out = (uint32_t)(served - (uint32_t)before);
+	split->back = both - split->out;
+	return split->out <= both;
+}
+
+static const char *need_timestamps(struct run *run, unsigned int cpu)
+{
+	const char *reason = need_payload(run, cpu);
+	struct split split;
+
+	for (unsigned int i = 0; !reason && i < 16; i++)
+		if (!time_exit(&split))
+			reason = "the VMM's time stamps are not from the guest's clock";
+	return reason;
+}
+
+/* What does not fit, after a migration between the sockets of a bad board say, is left out. */
+static void sum_exits(struct pass *pass, bool way_back)
+{
+	for (uint64_t i = 0; i < pass->iterations; i++) {
+		struct split split;
+
+		if (!time_exit(&split))
+			continue;
+		pass->ticks += way_back ? split.back : split.out;
+		pass->work++;
+	}
+}
+
+static void exit_out(struct run *run, struct pass *pass)
+{
+	(void)run;
+	sum_exits(pass, false);
+}
+
+static void exit_back(struct run *run, struct pass *pass)
+{
+	(void)run;
+	sum_exits(pass, true);
+}
+
 /* ---- doorbells ------------------------------------------------------------------------- */
 
 /* A queue that is enabled, and empty: KVM turns the write into an eventfd's count, and that is all.
@@ -235,6 +298,12 @@ const struct bench bench_trap_exits[] = {
 	     mmio_write_ring0),
 	EXIT("msr_read", "read of an MSR that KVM serves", need_payload, msr_read),
 	EXIT("msr_write", "write of an MSR that KVM serves", need_payload, msr_write),
+	EXIT("pio_in", "port read from ring 3 that the VMM serves: both of the next two",
+	     need_timestamps, pio_in),
+	EXIT("exit_out", "of a port read: from the guest to where the VMM serves it",
+	     need_timestamps, exit_out),
+	EXIT("exit_back", "of a port read: from where the VMM serves it to the guest",
+	     need_timestamps, exit_back),
 	{
 		.name = "trap.mmio_ioeventfd",
 		.unit = "ns",

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <x86intrin.h>
 
 #include <cmocka.h>
 
@@ -14,6 +15,7 @@
 #include "devices/debugcon.h"
 #include "devices/post.h"
 #include "devices/power.h"
+#include "devices/timestamp.h"
 #include "tests/unit/device_fixture.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -145,6 +147,31 @@ static void the_post_port_keeps_the_last_code(void **state)
 	device_destroy(device);
 }
 
+/* --- time stamps --- */
+
+static void time_stamps_follow_the_counter(void **state)
+{
+	struct fixture f;
+	struct device *device;
+	uint64_t before, served;
+	uint32_t value = 0;
+
+	(void)state;
+	fixture_init(&f);
+	assert_int_equal(timestamp_create(&f.env, 0x608, &device), 0);
+	before = __rdtsc();
+	bus_read(&f.pio, 0x608, &value, 4, 1);
+	/* Only the low half is there; a test that takes 2^32 ticks would not notice. */
+	served = (uint32_t)(value - (uint32_t)before);
+	assert_true(served <= __rdtsc() - before);
+	out8(&f, 0x608, 0); /* nothing to write; nothing happens */
+	/* The top byte stays for 2^24 ticks: reads of single bytes are parts of the counter. */
+	before = (uint32_t)__rdtsc() >> 24;
+	served = in8(&f, 0x60b);
+	assert_true(served == before || served == ((before + 1) & 0xff));
+	device_destroy(device);
+}
+
 /* --- power --- */
 
 static const struct power_layout layout = {
@@ -254,6 +281,7 @@ int main(void)
 		cmocka_unit_test(debugcon_waits_for_a_slow_console),
 		cmocka_unit_test(debugcon_does_not_hang_on_a_stuck_console),
 		cmocka_unit_test(the_post_port_keeps_the_last_code),
+		cmocka_unit_test(time_stamps_follow_the_counter),
 		cmocka_unit_test(power_off_and_reset_need_the_right_value_in_the_right_place),
 		cmocka_unit_test(a_wide_write_reaches_the_power_registers_as_bytes),
 		cmocka_unit_test(two_of_a_kind_work_and_two_in_one_place_do_not),

@@ -177,6 +177,18 @@ int cpu_set_firmware_msrs(int vcpu_fd)
 	return ret;
 }
 
+void cpu_share_tsc(int vcpu_fd)
+{
+	const uint64_t offset = 0;
+	const struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uint64_t)(uintptr_t)&offset,
+	};
+
+	ioctl(vcpu_fd, KVM_SET_DEVICE_ATTR, &attr);
+}
+
 static void print_segment(FILE *to, const char *name, const struct kvm_segment *s)
 {
 	fprintf(to, "%s %04x base %016llx limit %08x type %x dpl %u%s%s%s\n", name, s->selector,

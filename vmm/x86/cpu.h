@@ -30,6 +30,12 @@ int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu);
  */
 int cpu_set_firmware_msrs(int vcpu_fd);
 
+/*
+ * Lets the guest read this host's time stamp counter as it is, so that both sides can time one
+ * event. A KVM that cannot do so leaves the guest's where it was: no error.
+ */
+void cpu_share_tsc(int vcpu_fd);
+
 /* Registers, segments, control registers and the code bytes at rip, for a reader of a crash. */
 void cpu_print_state(int vcpu_fd, const struct gmem *mem, FILE *to);
 
