@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console on terminals: raw mode and escapes on the user's own, and a pseudo-terminal that
+ * whoever is attached to may leave.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tests/unit/console_far_side.h"
+
+/* ---- a terminal ---- */
+
+/* A terminal as our standard input and output; the user sits at the master. */
+static void use_terminal(struct world *w)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char name[64];
+	int slave;
+
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	assert_int_equal(ptsname_r(master, name, sizeof(name)), 0);
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(slave >= 0);
+	redirect(w, 0, slave);
+	redirect(w, 1, slave);
+	close(slave);
+	w->far_in = w->far_out = master;
+}
+
+static void start_on_terminal(struct world *w, size_t room)
+{
+	use_terminal(w);
+	run_console(w, room);
+}
+
+static void a_terminal_is_raw_while_the_guest_runs_and_restored(void **state)
+{
+	struct world *w = *state;
+	struct termios before, during, after;
+
+	use_terminal(w);
+	assert_int_equal(tcgetattr(0, &before), 0);
+	assert_true(before.c_lflag & ICANON);
+	run_console(w, 100);
+	assert_int_equal(tcgetattr(0, &during), 0);
+	assert_int_equal(during.c_lflag & (ICANON | ECHO | ISIG | IEXTEN), 0);
+	assert_int_equal(during.c_iflag & (ICRNL | IXON | INLCR), 0);
+	assert_int_equal(during.c_oflag, before.c_oflag);
+	type(w, "\x03\x1a\r"); /* Ctrl-C and Ctrl-Z are the guest's */
+	expect_input(w, "\x03\x1a\r");
+	stop(w);
+	console_close(w->console);
+	w->console = NULL;
+	assert_int_equal(tcgetattr(0, &after), 0);
+	assert_int_equal(after.c_lflag, before.c_lflag);
+	assert_int_equal(after.c_iflag, before.c_iflag);
+	assert_int_equal(after.c_oflag, before.c_oflag);
+}
+
+static void ctrl_a_is_the_escape_on_a_terminal(void **state)
+{
+	static const struct {
+		const char *typed, *received;
+		unsigned int ends, shown;
+	} cases[] = {
+		{"abc", "abc", 0, 0},
+		{"\x01x", "", 1, 0},
+		{"\x01"
+		 "c",
+		 "", 0, 1},
+		{"\x01\x01", "\x01", 0, 0},
+		{"\x01z", "\x01z", 0, 0}, /* not for us after all */
+		{"a\x01\x01"
+		 "b\x01"
+		 "cc\x01xd",
+		 "a\x01"
+		 "bcd",
+		 1, 1},
+		{"\x01\x01\x01\x01", "\x01\x01", 0, 0},
+	};
+	struct world *w = *state;
+
+	start_on_terminal(w, 100);
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		w->ends = w->shown = 0;
+		forget_received(w);
+		for (const char *c = cases[i].typed; *c != '\0'; c++) {
+			/* One at a time: a sequence may come in pieces. */
+			assert_int_equal(write(w->far_in, c, 1), 1);
+			usleep(500);
+		}
+		expect_input(w, cases[i].received);
+		wait_until(w->ends == cases[i].ends && w->shown == cases[i].shown);
+		assert_int_equal(w->end_value, 0);
+	}
+}
+
+/* The one case in which the user needs it most. */
+static void ctrl_a_x_works_though_the_guest_reads_nothing(void **state)
+{
+	struct world *w = *state;
+	char text[2000];
+
+	start_on_terminal(w, 0);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	type(w, text);
+	type(w, "\x01x");
+	wait_until(w->ends == 1);
+	assert_int_equal(received(w), 0);
+	port_make_room(w, sizeof(text)); /* and what was typed before is not lost */
+	expect_input(w, text);
+}
+
+static void a_terminal_that_hangs_up_ends_the_guest(void **state)
+{
+	struct world *w = *state;
+
+	start_on_terminal(w, 100);
+	leave(w);
+	wait_until(w->ends == 1);
+	assert_rests(w);
+	guest_writes(w, "x");
+	assert_int_equal(w->ends, 1);
+}
+
+/* A stop and a continue: the shell has had the terminal meanwhile. */
+static void a_continued_process_makes_its_terminal_raw_again(void **state)
+{
+	struct world *w = *state;
+	struct termios cooked, now;
+
+	use_terminal(w);
+	assert_int_equal(tcgetattr(0, &cooked), 0);
+	run_console(w, 100);
+	assert_int_equal(tcsetattr(0, TCSANOW, &cooked), 0);
+	assert_int_equal(kill(getpid(), SIGCONT), 0);
+	wait_until(tcgetattr(0, &now) == 0 && !(now.c_lflag & ICANON));
+	type(w, "a");
+	expect_input(w, "a");
+}
+
+/* A machine reset: the loop is new, the console goes on. */
+static void a_console_survives_a_restart(void **state)
+{
+	struct world *w = *state;
+
+	use_terminal(w);
+	open_console(w);
+	for (int life = 0; life < 3; life++) {
+		forget_received(w);
+		attach_fake(w, 100);
+		start(w);
+		guest_writes(w, "boot");
+		expect_output(w, "boot");
+		type(w, "abc");
+		expect_input(w, "abc");
+		stop(w);
+		w->host->attach(w->host->ctx, NULL);
+	}
+}
+
+/* ---- a pseudo-terminal ---- */
+
+static void a_pty_may_be_left_and_reached_again(void **state)
+{
+	struct world *w = *state;
+	char name[128];
+
+	start_on_pty(w, name, sizeof(name));
+	assert_rests(w); /* nobody there yet */
+	for (int i = 0; i < 3; i++) {
+		reach(w, name);
+		guest_writes(w, "hello\n");
+		expect_output(w, "hello\n"); /* raw: neither echo nor translation */
+		forget_received(w);
+		type(w, "\x01x\r");
+		expect_input(w, "\x01x\r"); /* no escapes here */
+		leave(w);
+		assert_rests(w);
+	}
+	assert_int_equal(w->ends, 0);
+}
+
+static void a_pty_holds_output_while_nobody_is_there(void **state)
+{
+	struct world *w = *state;
+	char name[128];
+
+	start_on_pty(w, name, sizeof(name));
+	guest_writes(w, "early ");
+	reach(w, name);
+	expect_output(w, "early ");
+	leave(w);
+	guest_writes(w, "late");
+	reach(w, name);
+	expect_output(w, "late");
+}
+
+static void a_guest_does_not_wait_for_a_pty_that_nobody_reads(void **state)
+{
+	struct world *w = *state;
+	char name[128], line[16];
+
+	start_on_pty(w, name, sizeof(name));
+	for (unsigned int i = 0; i < 10000; i++) {
+		snprintf(line, sizeof(line), "line %8u\n", i);
+		guest_writes(w, line);
+	}
+	reach(w, name);
+	/* 65,536 bytes are 4,681 lines of 14 and the last 2 bytes of the one before. */
+	expect_output(w, "8\n");
+	for (unsigned int i = 10000 - 4681; i < 10000; i++) {
+		snprintf(line, sizeof(line), "line %8u\n", i);
+		expect_output(w, line);
+	}
+}
+
+static void a_slow_reader_of_a_pty_is_waited_for(void **state)
+{
+	struct world *w = *state;
+	unsigned int before;
+	char name[128];
+	size_t len;
+
+	start_on_pty(w, name, sizeof(name));
+	reach(w, name);
+	len = fill_output(w);
+	assert_rests(w);
+	before = w->port.writables;
+	drain_output(w, len);
+	wait_until(w->port.writables > before);
+	/* One that leaves instead of reading is not. */
+	fill_output(w);
+	before = w->port.writables;
+	leave(w);
+	wait_until(w->port.writables > before);
+	guest_writes(w, "x");
+	assert_int_equal(w->ends, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		console_test(a_terminal_is_raw_while_the_guest_runs_and_restored),
+		console_test(ctrl_a_is_the_escape_on_a_terminal),
+		console_test(ctrl_a_x_works_though_the_guest_reads_nothing),
+		console_test(a_terminal_that_hangs_up_ends_the_guest),
+		console_test(a_continued_process_makes_its_terminal_raw_again),
+		console_test(a_console_survives_a_restart),
+		console_test(a_pty_may_be_left_and_reached_again),
+		console_test(a_pty_holds_output_while_nobody_is_there),
+		console_test(a_guest_does_not_wait_for_a_pty_that_nobody_reads),
+		console_test(a_slow_reader_of_a_pty_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, prepare_process, NULL);
+}
