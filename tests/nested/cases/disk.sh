@@ -42,6 +42,17 @@ shows_all_disks() {
 	contains "the console" $out "@disk vdb sectors=4096 ro=0 serial=second"
 }
 
+frees_what_is_discarded() {
+	dd if=/dev/urandom of=/tmp/disk.img bs=1M count=8 2>/dev/null
+	linux cloud/vmlinux disk_discard --disk /tmp/disk.img
+	powered_off
+	contains "the console" $out @discarded
+	same "the sum of what the guest reads then" "$(said disk_sum)" \
+		"$(head -c 8388608 /dev/zero | md5sum | cut -d' ' -f1)"
+	same "the size of the image" "$(stat -c %s /tmp/disk.img)" 8388608
+	same "the blocks that it takes" "$(stat -c %b /tmp/disk.img)" 0
+}
+
 # A second writer would destroy the first one's file system.
 locks_disks() {
 	truncate -s 1M /tmp/a
@@ -63,3 +74,4 @@ it "a file keeps what was synced over a reset (cache=writeback)" \
 it "a read-only disk says so, mounts, refuses writes and stays as it was" respects_ro
 it "disks appear in order, with their sizes and ids" shows_all_disks
 it "a disk in use is refused to a second tinyvmm" locks_disks
+it "what a guest discards takes no room in the image" frees_what_is_discarded

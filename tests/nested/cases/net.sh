@@ -48,6 +48,17 @@ leaves_no_tap() {
 	same "TAPs left behind" "$(taps_present)" 0
 }
 
+works_after_a_reset() {
+	linux_start cloud/vmlinux ping,wait,reboot --net tap=tv0 --on-reset restart
+	host_side tv0
+	await @ready $out
+	type_line again
+	await @ready $out 2
+	kill -TERM $pid
+	finish
+	same "answered pings, before and after" "$(said ping | tr '\n' ' ')" "3 3 "
+}
+
 uses_a_tap_that_is_there() {
 	tunctl -t tv7 >/dev/null
 	ip link set tv7 up
@@ -62,6 +73,7 @@ uses_a_tap_that_is_there() {
 
 it "cloud: pings, and 16 MiB each way over the TAP arrive unchanged" moves_data cloud/bzImage
 it "standard: pings, and 16 MiB each way over the TAP arrive unchanged" moves_data standard/vmlinux
+it "the TAP and the network work again after a reset" works_after_a_reset
 it "SIGTERM ends tinyvmm, and its TAP is gone" leaves_no_tap TERM 143
 it "SIGINT ends tinyvmm, and its TAP is gone" leaves_no_tap INT 130
 it "a TAP that was there before stays" uses_a_tap_that_is_there

@@ -52,6 +52,26 @@ refuses_to_pin() {
 	contains "the message" $err "$3"
 }
 
+# 512 MiB are 256 pages of 2 MiB.
+takes_huge_pages_of_a_node() {
+	pool=/sys/devices/system/node/node1/hugepages/hugepages-2048kB
+	echo 256 >$pool/nr_hugepages
+	same "huge pages of node 1, reserved" "$(cat $pool/nr_hugepages)" 256
+	linux_start cloud/vmlinux wait --mem 512M,pages=2m,prealloc,node=1
+	await @ready $out
+	free=$(cat $pool/free_hugepages)
+	type_line go on
+	finish
+	same "huge pages of node 1, free while the guest runs" "$free" 0
+	same "and after it" "$(cat $pool/free_hugepages)" 256
+	powered_off
+	linux cloud/vmlinux "" --mem 514M,pages=2m
+	echo 0 >$pool/nr_hugepages
+	same "the exit status with a page too few" $status 2
+	contains "the message" $err "--mem"
+	contains "the message" $err nr_hugepages
+}
+
 it "the guest sees sockets, cores, threads and nodes as given" sees_the_given_topology
 it "the guest sees a topology whose APIC ids have gaps" sees_a_topology_with_gaps
 it "--pin runs each vCPU on a CPU of its own and shows the host's topology" pins --pin 8 \
@@ -61,3 +81,4 @@ it "--pin=LIST runs vCPU i on LIST[i]" pins --pin=6,5 2 \
 	"6 5 " "Thread=1 Core=2 Socket=1 NUMA node=1 " "0,0,0,0 1,1,0,0 "
 it "--pin refuses a CPU that does not exist" refuses_to_pin =0,77 2 77
 it "plain --pin refuses more vCPUs than CPUs" refuses_to_pin "" 9 8
+it "--mem pages=2m,node=N takes reserved huge pages, of that node" takes_huge_pages_of_a_node
