@@ -3,8 +3,8 @@
  * What tinyvmm and its own payloads agree on. Included by both sides; self-contained.
  *
  * A payload is an ELF64 with a note (name "tinyvmm", type TINYVMM_NOTE_TYPE) whose descriptor is
- * struct tinyvmm_note. It is entered at e_entry in 64-bit mode, interrupts off, on an identity map of
- * the first 4 GiB in 2 MiB pages (supervisor and user may both use it), with
+ * struct tinyvmm_note. It is entered at e_entry in 64-bit mode, interrupts off, on an identity map
+ *of the first 4 GiB in 2 MiB pages (supervisor and user may both use it), with
  *
  *	rdi  guest-physical address of the device tree
  *	rsi  number of this vCPU, from 0
@@ -22,7 +22,7 @@
 /* The payload wants in-kernel interrupt controllers; without, none is made (it is faster). */
 #define TINYVMM_NOTE_IRQCHIP 1
 /* Every vCPU starts at the entry; without, only the boot vCPU does. */
-#define TINYVMM_NOTE_ALL_CPUS 2
+#define TINYVMM_NOTE_ALL_CPUS	 2
 #define TINYVMM_NOTE_KNOWN_FLAGS (TINYVMM_NOTE_IRQCHIP | TINYVMM_NOTE_ALL_CPUS)
 
 /* Ports that payloads use; the machine's map (vmm/x86/memmap.h) has the same values. */
@@ -32,8 +32,8 @@
 #define TINYVMM_PORT_POWER	0x600 /* ACPI sleep control register */
 #define TINYVMM_PORT_RESET	0x602 /* ACPI reset register */
 /*
- * Reads as the low 32 bits of the time stamp counter at which the VMM serves the read. The payload's
- * own counter is the same one, where KVM lets the VMM choose.
+ * Reads as the low 32 bits of the time stamp counter at which the VMM serves the read. The
+ * payload's own counter is the same one, where KVM lets the VMM choose.
  */
 #define TINYVMM_PORT_TIMESTAMP 0x608
 
@@ -41,7 +41,8 @@
 #define TINYVMM_POWER_OFF_VALUE 0x34
 #define TINYVMM_RESET_VALUE	1
 
-/* tinyvmm's exit status after a write of `value` to the debug-exit port, as QEMU's isa-debug-exit. */
+/* tinyvmm's exit status after a write of `value` to the debug-exit port, as QEMU's isa-debug-exit.
+ */
 #define TINYVMM_DEBUG_EXIT_STATUS(value) ((((value) << 1) | 1) & 0xff)
 
 #ifndef __ASSEMBLER__

@@ -60,6 +60,14 @@ if command -v qemu-system-x86_64 >/dev/null; then
 	grep -v "doesn't support requested feature" "$WORK/err" >"$WORK/err2"
 	mv "$WORK/err2" "$WORK/err"
 	judge "the payload boots by PVH, on QEMU's microvm" 0 ""
+	timeout "$TIMEOUT" qemu-system-x86_64 -machine microvm -accel tcg -cpu max -m 128 -smp 3 -display none \
+		-no-reboot -nodefaults -serial stdio -kernel "$PAYLOAD" -initrd "$BENCH" \
+		-append "run cpu.hash cpus=3 samples=1 min_ms=1" <"$WORK/in" >"$WORK/out" 2>"$WORK/err"
+	if [ "$(grep -c '"event":"check".*"ok":true' "$WORK/out")" = 3 ]; then
+		ok "other CPUs, by start-up IPI"
+	else
+		fail "other CPUs, by start-up IPI" "$(excerpt "$WORK/out")"
+	fi
 else
 	skip "the payload boots by PVH, on QEMU's microvm" "qemu-system-x86_64 is missing"
 fi

@@ -8,6 +8,7 @@
 #define OWN_PAYLOAD_TRAP
 #define COUNT_INTERRUPTS
 #include "guest/payload/lib/traps.inc"
+#include "guest/payload/kernel/trampoline.h"
 
 payload_note flags=TINYVMM_NOTE_ALL_CPUS
 
@@ -79,6 +80,49 @@ pvh_start:
 3:	mov	%ebx, %edi		/* takes the device tree's place; loader.c knows it by its magic */
 	xor	%esi, %esi
 	jmp	_start
+
+/*
+ * ---- from a start-up IPI: real mode, at a page below 1 MiB to which cpus.c copies this ----------
+ *
+ * Long mode can be entered from real mode at once (AMD APM vol. 2, 14.6), and the boot CPU's tables
+ * are there already.
+ */
+.section .rodata
+.code16
+.globl trampoline_start, trampoline_end
+trampoline_start:
+	cli
+	xor	%ax, %ax
+	mov	%ax, %ds
+	lgdtl	TRAMPOLINE + trampoline_gdt - trampoline_start
+	mov	$CR4_LONG, %eax
+	mov	%eax, %cr4
+	mov	$pml4, %eax
+	mov	%eax, %cr3
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_LME, %eax
+	wrmsr
+	mov	$CR0_LONG, %eax
+	mov	%eax, %cr0
+	ljmpl	$KERNEL_CS, $next_cpu
+trampoline_gdt:
+	.word	gdt_end - gdt - 1
+	.long	gdt
+trampoline_end:
+
+.text
+.code64
+next_cpu:
+	mov	$1, %esi
+	lock xadd %esi, nr_started
+	xor	%edi, %edi
+	jmp	_start
+
+.data
+	.balign	4
+nr_started:
+	.long	1			/* the boot CPU */
 
 .bss
 	.balign	TABLE_BYTES

@@ -138,7 +138,7 @@ static void read_start_info(const struct pvh_start_info *start, struct handover 
 	const struct pvh_module *module = (const void *)start->modlist;
 	const struct pvh_range *range = (const void *)start->memmap;
 
-	info->nr_cpus = 1; /* others wait for a start-up IPI, which this kernel does not send */
+	info->nr_cpus = 1; /* others wait for cpus.c */
 	info->has_irqchip = true;
 	handover->cmdline = start->cmdline ? (const char *)start->cmdline : "";
 	if (start->version < 1 || !start->memmap)
@@ -150,6 +150,8 @@ static void read_start_info(const struct pvh_start_info *start, struct handover 
 		handover->program = (const uint8_t *)module->address;
 		handover->program_size = module->size;
 	}
+	handover->rsdp = start->rsdp;
+	keep_out(handover, start->rsdp);
 	keep_out(handover, (uint64_t)(uintptr_t)start);
 	keep_out(handover, start->modlist);
 	keep_out(handover, start->memmap);

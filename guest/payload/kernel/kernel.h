@@ -18,6 +18,7 @@ struct handover {
 	const char *cmdline;
 	const uint8_t *program;
 	uint64_t program_size;
+	uint64_t rsdp; /* ACPI's root, if the other CPUs are left to us; else 0 */
 	uint64_t ram_start,
 		ram_end; /* the RAM that 1 MiB lies in, cut where something lies in it */
 };
@@ -25,6 +26,9 @@ struct handover {
 /* Reads a device tree or a PVH start info, told apart by their magic, into `handover` and `info`.
  */
 void handover_read(const void *boot, struct handover *handover, struct payload_info *info);
+
+/* Starts the CPUs that ACPI's tables name besides this one; `rsdp` is where those begin, or 0. */
+void cpus_start(uint64_t rsdp, struct payload_info *info);
 
 /*
  * Copies the segments of the program, a static ELF64, to their addresses; returns its entry and

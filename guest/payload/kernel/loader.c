@@ -136,6 +136,7 @@ _Noreturn void loader_main(const void *boot, unsigned long cpu, uint64_t root_ta
 		wait_for_work(&info->cpu[cpu]);
 
 	handover_read(boot, &handover, info);
+	cpus_start(handover.rsdp, info);
 	entry = program_load(&handover, &end);
 	end = (end + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 	if (handover.ram_end < STACK_BYTES || end > handover.ram_end - STACK_BYTES)
