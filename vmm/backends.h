@@ -31,8 +31,8 @@ int backends_open(struct backends *backends, const struct config *config, bool h
 		  const struct log *log, struct err *err);
 
 /*
- * Closes everything that is open, the disks with a last flush. 0, or the first -errno of a flush that
- * failed, which has been logged: what the guest believed to be on that disk may not be.
+ * Closes everything that is open, the disks with a last flush. 0, or the first -errno of a flush
+ * that failed, which has been logged: what the guest believed to be on that disk may not be.
  */
 int backends_close(struct backends *backends, const struct log *log);
 

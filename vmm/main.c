@@ -16,8 +16,8 @@
 #include "run.h"
 
 /*
- * Started with a standard descriptor closed (`>&-`), the next file to be opened, a disk perhaps, would
- * become the guest's console.
+ * Started with a standard descriptor closed (`>&-`), the next file to be opened, a disk perhaps,
+ * would become the guest's console.
  */
 static void fill_standard_fds(void)
 {

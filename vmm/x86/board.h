@@ -46,11 +46,13 @@ struct board_slot {
 struct board {
 	struct topology topo;
 	unsigned int nr_ranges;
-	struct board_range range[BOARD_MAX_RANGES]; /* ascending, disjoint; the guest's memory map */
-	unsigned int nr_nodes;			    /* 0: no NUMA tables */
+	/* The guest's memory map: ascending, disjoint. */
+	struct board_range range[BOARD_MAX_RANGES];
+	unsigned int nr_nodes; /* 0: no NUMA tables */
 	unsigned int nr_node_ranges;
 	struct board_node_range node_range[2 * BOARD_MAX_NODES];
-	uint8_t distance[BOARD_MAX_NODES][BOARD_MAX_NODES]; /* SLIT (ACPI 6.5, 5.2.17); 10 is local */
+	/* SLIT (ACPI 6.5, 5.2.17); 10 is local. */
+	uint8_t distance[BOARD_MAX_NODES][BOARD_MAX_NODES];
 	unsigned int nr_slots;
 	struct board_slot slot[MEMMAP_MAX_SLOTS];
 	bool has_serial;

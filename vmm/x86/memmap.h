@@ -23,38 +23,38 @@
 #ifndef X86_MEMMAP_H
 #define X86_MEMMAP_H
 
-#define MEMMAP_GDT	     0x500u
-#define MEMMAP_START_INFO    0x6000u
-#define MEMMAP_ZERO_PAGE     0x7000u
-#define MEMMAP_STACK_TOP     0x9000u
-#define MEMMAP_PAGE_TABLES   0x9000u /* 6 pages */
-#define MEMMAP_CMDLINE	     0x10000u
-#define MEMMAP_CMDLINE_MAX   0x10000u /* bytes, with the final NUL */
-#define MEMMAP_LOW_RAM_END   0xa0000u /* 640 KiB */
-#define MEMMAP_ACPI	     0xa0000u
-#define MEMMAP_ACPI_END	     0xe0000u
-#define MEMMAP_RSDP	     0xe0000u
-#define MEMMAP_RESET_VECTOR  0xffff0u
-#define MEMMAP_IMAGE	     0x100000u
-#define MEMMAP_HOLE_START    0xc0000000ull
-#define MEMMAP_HOLE_END	     0x100000000ull
-#define MEMMAP_VIRTIO	     0xd0000000ull
-#define MEMMAP_VIRTIO_SLOT   0x1000u /* bytes of each */
-#define MEMMAP_IOAPIC	     0xfec00000u
-#define MEMMAP_LAPIC	     0xfee00000u
-#define MEMMAP_KVM_IDENTITY  0xfffbc000u
-#define MEMMAP_KVM_TSS	     0xfffbd000u
+#define MEMMAP_GDT	    0x500u
+#define MEMMAP_START_INFO   0x6000u
+#define MEMMAP_ZERO_PAGE    0x7000u
+#define MEMMAP_STACK_TOP    0x9000u
+#define MEMMAP_PAGE_TABLES  0x9000u /* 6 pages */
+#define MEMMAP_CMDLINE	    0x10000u
+#define MEMMAP_CMDLINE_MAX  0x10000u /* bytes, with the final NUL */
+#define MEMMAP_LOW_RAM_END  0xa0000u /* 640 KiB */
+#define MEMMAP_ACPI	    0xa0000u
+#define MEMMAP_ACPI_END	    0xe0000u
+#define MEMMAP_RSDP	    0xe0000u
+#define MEMMAP_RESET_VECTOR 0xffff0u
+#define MEMMAP_IMAGE	    0x100000u
+#define MEMMAP_HOLE_START   0xc0000000ull
+#define MEMMAP_HOLE_END	    0x100000000ull
+#define MEMMAP_VIRTIO	    0xd0000000ull
+#define MEMMAP_VIRTIO_SLOT  0x1000u /* bytes of each */
+#define MEMMAP_IOAPIC	    0xfec00000u
+#define MEMMAP_LAPIC	    0xfee00000u
+#define MEMMAP_KVM_IDENTITY 0xfffbc000u
+#define MEMMAP_KVM_TSS	    0xfffbd000u
 
 /* Ports. */
-#define PORT_I8042_DATA	  0x60
-#define PORT_I8042_STATUS 0x64
-#define PORT_RTC	  0x70 /* index, data */
-#define PORT_POST	  0x80
-#define PORT_DEBUGCON	  0xe9
-#define PORT_DEBUG_EXIT	  0xf4
-#define PORT_SERIAL	  0x3f8 /* 8 ports */
-#define PORT_POWER	  0x600 /* 4 ports: sleep control, sleep status, reset, (unused) */
-#define PORT_TIMESTAMP	  0x608 /* 4 ports */
+#define PORT_I8042_DATA	    0x60
+#define PORT_I8042_STATUS   0x64
+#define PORT_RTC	    0x70 /* index, data */
+#define PORT_POST	    0x80
+#define PORT_DEBUGCON	    0xe9
+#define PORT_DEBUG_EXIT	    0xf4
+#define PORT_SERIAL	    0x3f8 /* 8 ports */
+#define PORT_POWER	    0x600 /* 4 ports: sleep control, sleep status, reset, (unused) */
+#define PORT_TIMESTAMP	    0x608 /* 4 ports */
 #define POWER_NR_PORTS	    4
 #define POWER_SLEEP_CONTROL 0
 #define POWER_SLEEP_STATUS  1
@@ -66,10 +66,10 @@
  * Interrupts: global system interrupt numbers, which are I/O APIC pins. 0 is the timer, 1 the
  * keyboard, 2 the cascade, 8 the RTC; virtio slots take what is left, GSI_VIRTIO_FIRST upwards.
  */
-#define GSI_SERIAL	  4
-#define GSI_RTC		  8
-#define GSI_VIRTIO_FIRST  10
-#define GSI_VIRTIO_LAST	  23
-#define MEMMAP_MAX_SLOTS  (GSI_VIRTIO_LAST - GSI_VIRTIO_FIRST + 1)
+#define GSI_SERIAL	 4
+#define GSI_RTC		 8
+#define GSI_VIRTIO_FIRST 10
+#define GSI_VIRTIO_LAST	 23
+#define MEMMAP_MAX_SLOTS (GSI_VIRTIO_LAST - GSI_VIRTIO_FIRST + 1)
 
 #endif
