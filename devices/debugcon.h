@@ -15,7 +15,8 @@
 #include "core/chario.h"
 #include "core/device.h"
 
-/* Claims `port`; writes to `host`, which outlives the device. Uses env's pio and log. 0 or -errno.
+/*
+ * Claims `port`; writes to `host`, which outlives the device. Uses env's pio and log. 0 or -errno.
  */
 int debugcon_create(const struct device_env *env, uint16_t port, const struct chario_host *host,
 		    struct device **device);

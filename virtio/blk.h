@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* virtio-blk (virtio 1.2, section 5.2) on a host disk, served with Linux AIO from the I/O thread.
+/*
+ * virtio-blk (virtio 1.2, section 5.2) on a host disk, served with Linux AIO from the I/O thread.
  */
 #ifndef VIRTIO_BLK_H
 #define VIRTIO_BLK_H

@@ -94,7 +94,8 @@ static int start_transfer(struct blk_backend *backend, struct blk_request *req, 
 		io_prep_preadv(&req->iocb, disk->fd, iov, iov == req->iov ? req->nr_iov : 1,
 			       (long long)(sector * DISK_SECTOR_BYTES));
 	else
-		/* 5.2.6.2: a driver that cannot flush is promised that completed writes are stable.
+		/*
+		 * 5.2.6.2: a driver that cannot flush is promised that completed writes are stable.
 		 */
 		io_prep_pwritev2(&req->iocb, disk->fd, iov, iov == req->iov ? req->nr_iov : 1,
 				 (long long)(sector * DISK_SECTOR_BYTES),

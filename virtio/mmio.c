@@ -347,7 +347,8 @@ static uint64_t mmio_read(void *device, uint64_t offset, unsigned int size)
 
 	pthread_mutex_lock(&slot->vdev->lock);
 	if (offset >= REG_CONFIG) {
-		/* The driver's little-endian bytes; 8 of them at once are more than it may ask for.
+		/*
+		 * The driver's little-endian bytes; 8 of them at once are more than it may ask for.
 		 */
 		vdev_config_read(slot->vdev, (uint32_t)(offset - REG_CONFIG), &value, size);
 		value = le64toh(value);

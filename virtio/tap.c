@@ -209,7 +209,8 @@ static int set_up(const struct tap *tap)
 	return interface_ioctl(SIOCSIFFLAGS, &ifr);
 }
 
-/* Makes the packets carry the header of virtio 1.x, and asks what the kernel can leave to a guest.
+/*
+ * Makes the packets carry the header of virtio 1.x, and asks what the kernel can leave to a guest.
  */
 static int prepare(struct tap *tap)
 {

@@ -379,7 +379,8 @@ bool virtq_want_notify(struct virtq *vq, bool wanted)
 	if (!vq->enabled || vq->broken)
 		return false;
 	if (vq->event_idx) {
-		/* 2.7.10.2: left where it is, the driver passes it once and is quiet from then on.
+		/*
+		 * 2.7.10.2: left where it is, the driver passes it once and is quiet from then on.
 		 */
 		if (wanted && used_store16(vq, avail_event(vq), vq->next_avail) != 0)
 			return false;

@@ -84,7 +84,8 @@ int hostmem_check_huge_pages(const struct config_mem *mem, const char *root, str
 			       "%s: this host has no huge pages of %s%s; drop pages=%s%s",
 			       mem_text(mem, text), size, mem->node >= 0 ? " on that node" : "",
 			       pages, mem->pages == MEM_PAGES_1G ? ", or use pages=2m" : "");
-	/* Free pages include those that other mappings have a claim to; nodes keep no such count.
+	/*
+	 * Free pages include those that other mappings have a claim to; nodes keep no such count.
 	 */
 	(void)hostfile_read_u64(&reserved, "%s%s/resv_hugepages", root, pool);
 	free_pages -= reserved < free_pages ? reserved : free_pages;
@@ -261,7 +262,8 @@ static int map_small(struct hostmem *hostmem, const struct config_mem *mem, stru
 	hostmem->base = map_aligned(hostmem->size_bytes);
 	if (hostmem->base == NULL)
 		return cannot_map(mem, errno, err);
-	/* The default leaves it to the host's setting. Failure: a kernel without THP has 4k only.
+	/*
+	 * The default leaves it to the host's setting. Failure: a kernel without THP has 4k only.
 	 */
 	if (mem->pages == MEM_PAGES_THP)
 		(void)madvise(hostmem->base, hostmem->size_bytes, MADV_HUGEPAGE);

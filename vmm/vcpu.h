@@ -33,7 +33,8 @@ struct vcpu_shared {
 	 * report is on stderr already). Called on the vCPU's thread.
 	 */
 	void (*failed)(void *ctx, int status);
-	/* HLT without an interrupt controller: this vCPU will never wake up. On the vCPU's thread.
+	/*
+	 * HLT without an interrupt controller: this vCPU will never wake up. On the vCPU's thread.
 	 */
 	void (*halted)(void *ctx);
 	void *ctx;

@@ -109,7 +109,8 @@ static inline void fuzz_handshake(struct vdev *vdev, uint64_t features)
 	check(vdev->active);
 }
 
-/* A chain of `out` bytes to the device at `at`, and behind them `in` bytes from it, as number `n`.
+/*
+ * A chain of `out` bytes to the device at `at`, and behind them `in` bytes from it, as number `n`.
  */
 static inline void fuzz_put_chain(struct fuzz_guest *g, unsigned int queue, uint16_t n, gpa_t at,
 				  uint32_t out, uint32_t in)

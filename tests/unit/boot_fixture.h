@@ -215,8 +215,7 @@ static inline void must_enter_long(const struct boot_fixture *f)
 	assert_int_equal(ram64(f, e->cr3 + 8), 0); /* nothing else is mapped */
 }
 
-/* ---- bzImage: boot.rst, "The Real-Mode Kernel Header" ------------------------------------------
- */
+/* ---- bzImage: boot.rst, "The Real-Mode Kernel Header" ---- */
 
 #define BZ_SETUP_BYTES	1024 /* setup_sects = 1 */
 #define BZ_KERNEL_BYTES 8192
@@ -249,8 +248,7 @@ static inline void make_bzimage(struct boot_fixture *f)
 		h[BZ_SETUP_BYTES + i] = (uint8_t)(i * 7 + 1);
 }
 
-/* ---- ELF: System V gABI, chapter 4 and 5 -------------------------------------------------------
- */
+/* ---- ELF: System V gABI, chapter 4 and 5 ---- */
 
 #define ELF_PHDRS  64
 #define ELF_NOTES  0x400
@@ -350,8 +348,7 @@ static inline void elf_add_pvh_note(struct boot_fixture *f, uint64_t entry)
 	elf_add_note(f, "Xen", 18, &entry, f->file[4] == 2 ? 8 : 4);
 }
 
-/* ---- Multiboot: 0.6.96, 3.1 --------------------------------------------------------------------
- */
+/* ---- Multiboot: 0.6.96, 3.1 ---- */
 
 static inline void put_multiboot(struct boot_fixture *f, size_t offset, uint32_t flags)
 {

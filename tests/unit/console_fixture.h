@@ -223,7 +223,8 @@ static inline ssize_t said(struct world *w, char *text, size_t size)
 		assert_true(condition);                           \
 	} while (0)
 
-/* The loop serves what is ready in turn, so all that was ready before the marker has been served.
+/*
+ * The loop serves what is ready in turn, so all that was ready before the marker has been served.
  */
 static inline void await_turn(struct world *w)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A virtio device that does nothing but count what it is asked to do, for tests of what drives it.
+/*
+ * A virtio device that does nothing but count what it is asked to do, for tests of what drives it.
  */
 #ifndef TESTS_COUNTING_DEVICE_H
 #define TESTS_COUNTING_DEVICE_H

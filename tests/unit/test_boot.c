@@ -9,7 +9,7 @@
 
 #define IMAGE_END (BZ_PREF_ADDRESS + BZ_INIT_SIZE) /* 24 MiB */
 
-/* ---- what is no image ------------------------------------------------------------------------ */
+/* ---- what is no image ---- */
 
 static void a_foreign_file_is_answered_with_what_it_is(void **state)
 {
@@ -75,8 +75,7 @@ static void every_protocol_has_a_name(void **state)
 	assert_string_equal(boot_protocol_name(BOOT_MULTIBOOT), "Multiboot image");
 }
 
-/* ---- where things go --------------------------------------------------------------------------
- */
+/* ---- where things go ---- */
 
 static void the_tree_is_at_the_top_of_low_ram_and_the_initrd_below_it(void **state)
 {
@@ -147,8 +146,7 @@ static void nothing_is_placed_below_1_MiB(void **state)
 	assert_int_equal(plan(f, 0x1001, 0xf00), -ENOMEM);
 }
 
-/* ---- what does not fit -------------------------------------------------------------------------
- */
+/* ---- what does not fit ---- */
 
 static void what_does_not_fit_names_option_numbers_and_remedy(void **state)
 {

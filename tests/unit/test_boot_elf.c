@@ -14,7 +14,7 @@ static void add_tinyvmm_note(struct boot_fixture *f, unsigned int version, unsig
 	elf_add_note(f, "tinyvmm", 1, &note, sizeof(note));
 }
 
-/* ---- what an ELF is for -------------------------------------------------------------------- */
+/* ---- what an ELF is for ---- */
 
 static void a_plain_64_bit_elf_is_entered_at_its_entry(void **state)
 {
@@ -179,7 +179,7 @@ static void the_last_note_may_lack_its_padding(void **state)
 	assert_true(f->image.is_linux);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------- */
+/* ---- what is refused ---- */
 
 static void elf_files_that_are_no_image_say_what_they_are(void **state)
 {
@@ -376,7 +376,7 @@ static void an_elf_truncated_anywhere_is_refused(void **state)
 	}
 }
 
-/* ---- what is loaded ------------------------------------------------------------------------- */
+/* ---- what is loaded ---- */
 
 static void segments_go_to_their_physical_addresses(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bus: what a device's handlers may rely on, and what a guest finds where there is no device.
+/*
+ * The bus: what a device's handlers may rely on, and what a guest finds where there is no device.
  */
 #include <errno.h>
 #include <setjmp.h>

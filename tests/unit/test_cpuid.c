@@ -13,7 +13,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Cache leaves: type and level in EAX[7:0], the host's sharing above, which must not shine through.
+/*
+ * Cache leaves: type and level in EAX[7:0], the host's sharing above, which must not shine through.
  */
 #define CACHE(type, level) (0xffffc000u | (level) << 5 | (type))
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exit counters: keys, histograms and their error, sums over vCPUs, and both forms of the report.
+/*
+ * Exit counters: keys, histograms and their error, sums over vCPUs, and both forms of the report.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -63,7 +64,8 @@ static void each_kind_and_detail_is_a_key_of_its_own(void **state)
 	exitstat_destroy(NULL);
 }
 
-/* A guest chooses the addresses that it touches, so neither their number nor their hashes may hurt.
+/*
+ * A guest chooses the addresses that it touches, so neither their number nor their hashes may hurt.
  */
 static void keys_that_find_no_room_are_counted_by_kind(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Guest RAM on this host: lazily, aligned, taken at once where asked; and the messages otherwise.
+/*
+ * Guest RAM on this host: lazily, aligned, taken at once where asked; and the messages otherwise.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tinyvmm says: levels, whole lines, a limit that a guest cannot get past; and error messages.
+/*
+ * What tinyvmm says: levels, whole lines, a limit that a guest cannot get past; and error messages.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -127,7 +128,8 @@ static void a_burst_passes_and_the_flood_is_counted(void **state)
 	struct log_limit limit = {0};
 	char expected[64];
 
-	/* Should the clock's second change in the middle, a few more lines pass: hence the bounds.
+	/*
+	 * Should the clock's second change in the middle, a few more lines pass: hence the bounds.
 	 */
 	for (int i = 0; i < 1000; i++)
 		log_limited(&capture->log, &limit, LOG_WARN, "bad queue");

@@ -185,7 +185,8 @@ static void a_full_wire_is_waited_for(void **state)
 	assert_alive(m);
 }
 
-/* What the host does not take is lost as on a wire: the buffer comes back, the next one goes out.
+/*
+ * What the host does not take is lost as on a wire: the buffer comes back, the next one goes out.
  */
 static void a_packet_that_is_refused_is_dropped(void **state)
 {
@@ -200,7 +201,8 @@ static void a_packet_that_is_refused_is_dropped(void **state)
 	large = fake_in(&m->g, 8 << 20);
 	large.device_writes = false;
 	for (size_t i = 0; i < NR(len); i++) {
-		/* The first two are longer than any packet, to the last the socket says EMSGSIZE.
+		/*
+		 * The first two are longer than any packet, to the last the socket says EMSGSIZE.
 		 */
 		if (len[i] == 60000)
 			assert_int_equal(

@@ -192,7 +192,8 @@ static void a_chain_without_bytes_goes_back(void **state)
 	assert_int_equal(written, 0);
 }
 
-/* More chains than one turn serves: the I/O thread goes on by itself, and others come in between.
+/*
+ * More chains than one turn serves: the I/O thread goes on by itself, and others come in between.
  */
 static void a_full_queue_is_served_in_turns_without_another_kick(void **state)
 {

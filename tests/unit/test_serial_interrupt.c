@@ -106,7 +106,8 @@ static void the_transmitter_interrupts_when_it_becomes_empty(void **state)
 	assert_int_equal(iir(w), IIR_THRE);
 }
 
-/* 8.11: "The first transmitter interrupt after changing FCR0 will be immediate if it is enabled."
+/*
+ * 8.11: "The first transmitter interrupt after changing FCR0 will be immediate if it is enabled."
  */
 static void switching_the_fifos_makes_the_transmitter_interrupt(void **state)
 {

@@ -32,7 +32,8 @@ struct device_env {
 
 struct device {
 	const char *name;
-	/* Frees the device; the vCPUs and the event loop have stopped. Its regions go with the bus.
+	/*
+	 * Frees the device; the vCPUs and the event loop have stopped. Its regions go with the bus.
 	 */
 	void (*destroy)(struct device *device);
 };

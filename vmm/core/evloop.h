@@ -32,7 +32,8 @@ void evloop_remove(struct evloop *loop, struct ev_source *source);
 /* Dispatches until evloop_stop(). 0 or -errno. */
 int evloop_run(struct evloop *loop);
 
-/* Makes evloop_run() return after the callback in progress; from any thread, any number of times.
+/*
+ * Makes evloop_run() return after the callback in progress; from any thread, any number of times.
  */
 void evloop_stop(struct evloop *loop);
 

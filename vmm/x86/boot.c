@@ -171,7 +171,8 @@ static int plan_initrd(const struct boot_image *image, const struct board *board
 int boot_plan(const struct boot_image *image, const struct board *board, uint64_t initrd_size,
 	      uint64_t fdt_size, struct boot_plan *plan, struct err *err)
 {
-	/* Room for a setup_data header before the tree, whoever reads it; keeps it 8-byte aligned.
+	/*
+	 * Room for a setup_data header before the tree, whoever reads it; keeps it 8-byte aligned.
 	 */
 	const uint64_t fdt_bytes = fdt_size ? sizeof(struct setup_data) + fdt_size : 0;
 	uint64_t floor = boot_align_up(image->end, BOOT_PAGE_SIZE);

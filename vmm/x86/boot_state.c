@@ -9,7 +9,8 @@
 
 #include "x86/boot_internal.h"
 
-/* Selectors: Linux fixes __BOOT_CS and __BOOT_DS (boot.rst, "32-bit" and "64-bit Boot Protocol").
+/*
+ * Selectors: Linux fixes __BOOT_CS and __BOOT_DS (boot.rst, "32-bit" and "64-bit Boot Protocol").
  */
 #define SELECTOR_CODE 0x10
 #define SELECTOR_DATA 0x18
