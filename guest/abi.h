@@ -4,7 +4,7 @@
  *
  * A payload is an ELF64 with a note (name "tinyvmm", type TINYVMM_NOTE_TYPE) whose descriptor is
  * struct tinyvmm_note. It is entered at e_entry in 64-bit mode, interrupts off, on an identity map
- *of the first 4 GiB in 2 MiB pages (supervisor and user may both use it), with
+ * of the first 4 GiB in 2 MiB pages (supervisor and user may both use it), with
  *
  *	rdi  guest-physical address of the device tree
  *	rsi  number of this vCPU, from 0
@@ -41,8 +41,7 @@
 #define TINYVMM_POWER_OFF_VALUE 0x34
 #define TINYVMM_RESET_VALUE	1
 
-/* tinyvmm's exit status after a write of `value` to the debug-exit port, as QEMU's isa-debug-exit.
- */
+/* tinyvmm's exit status after `value` at the debug-exit port, as with QEMU's isa-debug-exit. */
 #define TINYVMM_DEBUG_EXIT_STATUS(value) ((((value) << 1) | 1) & 0xff)
 
 #ifndef __ASSEMBLER__
