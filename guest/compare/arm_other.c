@@ -51,8 +51,6 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 		"microvm,acpi=off,pit=off,pic=on,rtc=off,isa-serial=on",
 		"-accel",
 		"kvm",
-		"-cpu",
-		"host",
 		"-nodefaults",
 		"-no-user-config",
 		"-no-reboot",
@@ -70,6 +68,9 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 	argv_add(argv, "%s", arm->program);
 	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		argv_add(argv, "%s", fixed[i]);
+	/* kvm_pvm has not all the MSRs that QEMU sets for the host's own model. */
+	argv_add(argv, "-cpu");
+	argv_add(argv, arm->context->software_kvm ? "qemu64" : "host");
 	argv_add(argv, "-smp");
 	argv_add(argv, "%u", job->cpus);
 	argv_add(argv, "-m");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "arm.h"
+#include "diff.h"
 #include "own.h"
 #include "report.h"
 #include "run.h"
@@ -96,7 +97,10 @@ int main(int argc, char **argv)
 		status = report_command(&settings);
 		break;
 	case COMMAND_DIFF:
+		status = diff_command(&settings);
+		break;
 	case COMMAND_AA:
+		status = aa_command(&settings);
 		break;
 	}
 	settings_free(&settings);

@@ -166,8 +166,8 @@ static const struct option_row {
 } rows[] = {
 	{"arms", "A,B", "which arms, by default native,container,vm; variants as in vm:nopin",
 	 set_arms},
-	{"bench", "GLOB", "which benchmarks, as in 'cpu.*,mem.stream_*'; by default all",
-	 set_bench},
+	{"bench", "GLOB",
+	 "which benchmarks, as in 'cpu.*,mem.stream_*'; by default all (aa: cpu.*)", set_bench},
 	{"rounds", "N", "measured rounds, by default 10 (with --until-ci: at most, by default 100)",
 	 set_rounds},
 	{"until-ci", "PCT", "go on until every ratio is known to +- PCT percent", set_until_ci},
@@ -265,10 +265,14 @@ static int parse_words(struct settings *settings, char **words, int nr, struct r
 /* --quick is a set of defaults: what is said explicitly stays. */
 static void fill_defaults(struct settings *settings)
 {
+	bool short_ones = settings->quick || settings->command == COMMAND_AA;
+
 	if (!settings->samples)
-		settings->samples = settings->quick ? 2 : 5;
+		settings->samples = short_ones ? 2 : 5;
 	if (!settings->min_ms)
-		settings->min_ms = settings->quick ? 5 : 20;
+		settings->min_ms = short_ones ? 5 : 20;
+	if (!settings->bench) /* aa: those that take no second each */
+		settings->bench = settings->command == COMMAND_AA ? "cpu.*" : "*";
 	if (!settings->rounds)
 		settings->rounds = settings->until_ci > 0 ? 100 : settings->quick ? 6 : 10;
 	if (!settings->comparisons)
@@ -282,7 +286,6 @@ int settings_parse(struct settings *settings, int argc, char **argv, struct reas
 	size_t i;
 
 	*settings = (struct settings){.arms = "native,container,vm",
-				      .bench = "*",
 				      .out = "tinybench-out",
 				      .timeout_s = 60,
 				      .command = COMMAND_LIST};

@@ -8,8 +8,6 @@
 #include "prng.h"
 #include "stats.h"
 
-#define Z_POWER_80 0.8416212335729143 /* Phi(z) = 0.8 */
-
 static int compare_doubles(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -125,7 +123,8 @@ void stats_estimate(const double *values, size_t nr, uint64_t seed, struct estim
 	estimate->std_error = standard_deviation(medians, STATS_RESAMPLES);
 	free(medians);
 	if (nr >= STATS_MIN_VALUES)
-		estimate->detectable = (stats_t975(nr - 1) + Z_POWER_80) * estimate->std_error;
+		estimate->detectable =
+			(stats_t975(nr - 1) + STATS_Z_POWER_80) * estimate->std_error;
 }
 
 void stats_estimate_ratio(const double *values, const double *base, size_t nr, uint64_t seed,

@@ -23,6 +23,8 @@
 
 #define STATS_RESAMPLES 4000
 
+#define STATS_Z_POWER_80 0.8416212335729143 /* Phi(z) = 0.8 */
+
 struct estimate {
 	size_t nr;     /* values that went in; everything else is meaningless if it is 0 */
 	double median; /* of the values */

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* What each plot shows, as gnuplot scripts. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "plot.h"
+
+/* The part of a benchmark's name behind the prefix, or NULL if it has another. */
+static const char *behind(const struct bench *bench, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncmp(bench->name, prefix, length) == 0 ? bench->name + length : NULL;
+}
+
+/* ---- ratio to native, with intervals ---- */
+
+static bool has_ratio(const struct result *result, const char *group)
+{
+	return result->ratio.nr > 0 && isfinite(result->ratio.lo) && result->ratio.lo > 0 &&
+	       behind(result->bench, group);
+}
+
+/* One line a benchmark from the top, arms slightly apart. The number of benchmarks. */
+static unsigned int print_ratio_data(FILE *script, const struct plot_source *source)
+{
+	const struct summary *summary = source->summary;
+	const struct bench *last = NULL;
+	unsigned int line = 0, arm_nr;
+	size_t arm, i;
+
+	for (arm = 0, arm_nr = 0; arm < source->data->arms.nr; arm++) {
+		const char *name = source->data->arms.at[arm];
+
+		fprintf(script, "$data%u << EOD\n", arm_nr++);
+		for (i = 0, line = 0, last = NULL; i < summary->nr; i++) {
+			const struct result *result = &summary->at[i];
+
+			if (has_ratio(result, source->what) && result->bench != last) {
+				last = result->bench;
+				line++;
+			}
+			if (has_ratio(result, source->what) && result->arm == name)
+				fprintf(script, "%g %g %g %g\n", result->ratio.median,
+					-(double)line - 0.16 * (double)arm, result->ratio.lo,
+					result->ratio.hi);
+		}
+		fputs("EOD\n", script);
+	}
+	return line;
+}
+
+static void print_ratio_tics(FILE *script, const struct plot_source *source, bool narrow)
+{
+	const struct bench *last = NULL;
+	unsigned int line = 0;
+	size_t i;
+
+	fputs("set ytics (", script);
+	for (i = 0; i < source->summary->nr; i++) {
+		const struct result *result = &source->summary->at[i];
+
+		if (!has_ratio(result, source->what) || result->bench == last)
+			continue;
+		last = result->bench;
+		fprintf(script, "%s'%s' %d", line ? ", " : "",
+			narrow ? behind(result->bench, source->what) : result->bench->name,
+			-(int)line - 1);
+		line++;
+	}
+	fputs(")\n", script);
+}
+
+static bool arm_has_ratio(const struct plot_source *source, const char *arm, double *least,
+			  double *most)
+{
+	bool has = false;
+	size_t i;
+
+	for (i = 0; i < source->summary->nr; i++) {
+		const struct result *result = &source->summary->at[i];
+
+		if (result->arm != arm || !has_ratio(result, source->what))
+			continue;
+		has = true;
+		*least = fmin(*least, result->ratio.lo);
+		*most = fmax(*most, result->ratio.hi);
+	}
+	return has;
+}
+
+bool plot_ratios(FILE *script, const struct plot_source *source, bool narrow)
+{
+	const struct dataset *data = source->data;
+	double least = 1, most = 1;
+	unsigned int lines = print_ratio_data(script, source), nr = 0;
+	size_t i;
+
+	if (lines == 0)
+		return false;
+	for (i = 0; i < data->arms.nr; i++)
+		arm_has_ratio(source, data->arms.at[i], &least, &most);
+	print_ratio_tics(script, source, narrow);
+	fprintf(script, "set yrange [%d:-0.4]\nset xlabel 'ratio to native'\n", -(int)lines - 1);
+	if (most / least > 4)
+		fputs("set logscale x\n", script);
+	if (lines > 12) /* room for each name */
+		fprintf(script, "set terminal svg noenhanced size %d,%u font 'sans-serif,%d'\n",
+			narrow ? 350 : 860, 120 + lines * 24, narrow ? 10 : 13);
+	fputs("set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#888888' lw 1.5\n", script);
+	for (i = 0; i < data->arms.nr; i++) {
+		least = most = 1;
+		if (!arm_has_ratio(source, data->arms.at[i], &least, &most))
+			continue;
+		fputs(nr++ == 0 ? "plot " : ", ", script);
+		fprintf(script,
+			"$data%zu using 1:2:3:4 with xerrorbars pt 7 ps 0.6 lc rgb '%s' title '%s'",
+			i, plot_color(data, data->arms.at[i]), data->arms.at[i]);
+	}
+	fputc('\n', script);
+	return true;
+}
+
+/* ---- values over a number in the names: working sets, queue depths ---- */
+
+/* "16k" is 16384; 0 for what is no number. */
+static double parse_scaled(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text)
+		return 0;
+	switch (*end) {
+	case 'k':
+		value *= 1024, end++;
+		break;
+	case 'm':
+		value *= 1048576, end++;
+		break;
+	case 'g':
+		value *= 1073741824, end++;
+		break;
+	}
+	return *end == '\0' ? value : 0;
+}
+
+/* The points of one arm; how many. */
+static unsigned int print_curve_data(FILE *script, const struct plot_source *source,
+				     const char *prefix, const char *arm, unsigned int number)
+{
+	unsigned int points = 0;
+	size_t i;
+
+	fprintf(script, "$data%u << EOD\n", number);
+	for (i = 0; i < source->summary->nr; i++) {
+		const struct result *result = &source->summary->at[i];
+		const char *rest = behind(result->bench, prefix);
+		double x = rest ? parse_scaled(rest) : 0;
+
+		if (result->arm != arm || result->value.nr == 0 || x <= 0)
+			continue;
+		fprintf(script, "%.0f %g %g %g\n", x, result->value.median, result->value.lo,
+			result->value.hi);
+		points++;
+	}
+	fputs("EOD\n", script);
+	return points;
+}
+
+static bool plot_curves(FILE *script, const struct plot_source *source)
+{
+	const struct dataset *data = source->data;
+	unsigned int *points = xcalloc(data->arms.nr + 1, sizeof(*points)), nr = 0;
+	size_t i;
+
+	for (i = 0; i < data->arms.nr; i++)
+		points[i] = print_curve_data(script, source, source->what, data->arms.at[i],
+					     (unsigned int)i);
+	for (i = 0; i < data->arms.nr; i++) {
+		if (points[i] == 0)
+			continue;
+		fputs(nr++ == 0 ? "plot " : ", ", script);
+		fprintf(script,
+			"$data%zu using 1:2:3:4 with yerrorlines pt 7 ps 0.5 lc rgb '%s' title "
+			"'%s'",
+			i, plot_color(data, data->arms.at[i]), data->arms.at[i]);
+	}
+	fputc('\n', script);
+	free(points);
+	return nr > 0;
+}
+
+bool plot_sizes(FILE *script, const struct plot_source *source, bool narrow)
+{
+	fprintf(script,
+		"set logscale x 2\nset logscale y\nset xlabel 'working set'\n"
+		"set ylabel 'ns per access'\n"
+		"set xtics (%s'64K' 65536, %s'1M' 1048576, %s'16M' 16777216, %s'256M' 268435456, "
+		"'1G' 1073741824)\n",
+		narrow ? "" : "'16K' 16384, ", narrow ? "" : "'256K' 262144, ",
+		narrow ? "" : "'4M' 4194304, ", narrow ? "" : "'64M' 67108864, ");
+	return plot_curves(script, source);
+}
+
+bool plot_depths(FILE *script, const struct plot_source *source, bool narrow)
+{
+	(void)narrow;
+	fputs("set logscale x 2\nset xlabel 'requests in flight'\nset ylabel 'IO/s'\n"
+	      "set yrange [0:*]\nset xtics (1, 2, 4, 8, 16, 32, 64)\n",
+	      script);
+	return plot_curves(script, source);
+}
+
+/* ---- how samples are distributed ---- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static size_t print_cdf_data(FILE *script, const struct plot_source *source, const char *arm,
+			     size_t number)
+{
+	const struct dataset *data = source->data;
+	double *values = xcalloc(data->nr_samples + 1, sizeof(*values));
+	size_t i, nr = 0;
+
+	for (i = 0; i < data->nr_samples; i++)
+		if (data->samples[i].arm == arm && !data->samples[i].warmup &&
+		    strcmp(data->samples[i].bench->name, source->what) == 0)
+			values[nr++] = data->samples[i].value;
+	qsort(values, nr, sizeof(*values), compare_doubles);
+	fprintf(script, "$data%zu << EOD\n", number);
+	for (i = 0; i < nr; i++)
+		fprintf(script, "%g %g\n", values[i], (double)(i + 1) / (double)nr);
+	fputs("EOD\n", script);
+	free(values);
+	return nr;
+}
+
+bool plot_cdf(FILE *script, const struct plot_source *source, bool narrow)
+{
+	const struct dataset *data = source->data;
+	const struct bench *bench = catalog_find(&data->benches, source->what);
+	size_t *points = xcalloc(data->arms.nr + 1, sizeof(*points)), i;
+	unsigned int nr = 0;
+
+	(void)narrow;
+	for (i = 0; i < data->arms.nr; i++)
+		points[i] = print_cdf_data(script, source, data->arms.at[i], i);
+	fprintf(script,
+		"set logscale x\nset xlabel '%s'\nset ylabel 'share of samples'\n"
+		"set yrange [0:1.02]\n",
+		bench ? bench->unit : "");
+	for (i = 0; i < data->arms.nr; i++) {
+		if (points[i] < 2)
+			continue;
+		fputs(nr++ == 0 ? "plot " : ", ", script);
+		fprintf(script, "$data%zu using 1:2 with steps lw 1.6 lc rgb '%s' title '%s'", i,
+			plot_color(data, data->arms.at[i]), data->arms.at[i]);
+	}
+	fputc('\n', script);
+	free(points);
+	return nr > 0;
+}
+
+/* ---- series: exits, power ---- */
+
+static bool is_series(const json_t *object, const char *kind)
+{
+	const char *text = json_string_value(json_object_get(object, "kind"));
+
+	return text && strcmp(text, kind) == 0;
+}
+
+/* {"kind":"exit","bench":...,"guest_ns":...,"kvm_ns":...,"vmm_ns":...}: where its time goes. */
+bool plot_exits(FILE *script, const struct plot_source *source, bool narrow)
+{
+	const char *bench;
+	double kvm_ns, vmm_ns;
+	unsigned int nr = 0;
+	json_t *object;
+	size_t i;
+
+	fputs("$data << EOD\n", script);
+	for (i = 0; i < json_array_size(source->data->series); i++) {
+		object = json_array_get(source->data->series, i);
+		if (!is_series(object, "exit") ||
+		    json_unpack(object, "{s:s, s:F, s:F}", "bench", &bench, "kvm_ns", &kvm_ns,
+				"vmm_ns", &vmm_ns) < 0)
+			continue;
+		fprintf(script, "%s %g %g\n", bench, kvm_ns, vmm_ns);
+		nr++;
+	}
+	fputs("EOD\nset style data histograms\nset style histogram rowstacked\n"
+	      "set style fill solid 0.8 noborder\nset boxwidth 0.7\nset ylabel 'ns'\n",
+	      script);
+	fputs(narrow ? "set xtics rotate by -60\n" : "set xtics rotate by -30\n", script);
+	fputs("plot $data using 2:xtic(1) lc rgb '#2a78c8' title 'guest to VMM and back (KVM)', "
+	      "$data using 3 lc rgb '#d9702b' title 'handling in tinyvmm'\n",
+	      script);
+	return nr > 0;
+}
+
+/* The first round's power over time, an arm a curve. */
+bool plot_power(FILE *script, const struct plot_source *source, bool narrow)
+{
+	const struct dataset *data = source->data;
+	json_t *object, *points;
+	const char *arm;
+	size_t i, j;
+	unsigned int nr = 0;
+	struct names drawn = {0};
+
+	(void)narrow;
+	for (i = 0; i < json_array_size(data->series); i++) {
+		object = json_array_get(data->series, i);
+		arm = json_string_value(json_object_get(object, "arm"));
+		points = json_object_get(object, "points");
+		if (!is_series(object, "power") || !arm || names_have(&drawn, arm))
+			continue;
+		fprintf(script, "$data%zu << EOD\n", drawn.nr);
+		names_add(&drawn, arm);
+		for (j = 0; j < json_array_size(points); j++)
+			fprintf(script, "%g %g\n",
+				json_number_value(json_array_get(json_array_get(points, j), 0)),
+				json_number_value(json_array_get(json_array_get(points, j), 1)));
+		fputs("EOD\n", script);
+	}
+	fputs("set xlabel 's'\nset ylabel 'W'\nset yrange [0:*]\n", script);
+	for (i = 0; i < drawn.nr; i++) {
+		fputs(nr++ == 0 ? "plot " : ", ", script);
+		fprintf(script, "$data%zu using 1:2 with lines lc %u title '%s'", i, nr,
+			drawn.at[i]);
+	}
+	fputc('\n', script);
+	names_free(&drawn);
+	return nr > 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of the report. */
+#ifndef COMPARE_REPORT_TABLES_H
+#define COMPARE_REPORT_TABLES_H
+
+#include <stdio.h>
+
+#include "summary.h"
+
+/* The study's Table II and Table IV, its figures beside ours. */
+void report_study(FILE *html, const struct summary *summary);
+
+/* All results of one group, and why others are missing. */
+void report_group(FILE *html, const struct summary *summary, const char *group);
+
+/* The facts about the host as a table of keys and values. */
+void report_host(FILE *html, const json_t *host);
+
+#endif
