@@ -30,10 +30,8 @@ VMM_SRC  := $(wildcard vmm/*.c vmm/*/*.c devices/*.c virtio/*.c)
 VMM_OBJ  := $(VMM_SRC:%.c=$B/obj/%.o)
 # What unit tests may link: all that needs no KVM.
 PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/vcpu%.c vmm/run.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
-
-# ---- tinybench: everything under guest/compare/ ----------------------------------------------
+# tinybench: everything under guest/compare/; unit tests may link all of it but main().
 COMPARE_SRC := $(wildcard guest/compare/*.c)
-# What unit tests may link too.
 COMPARE_LIB := $(filter-out %/main.c,$(COMPARE_SRC))
 
 # ---- guests and tests: each file a program ------------------------------------------------------
@@ -62,7 +60,6 @@ $B/tinyvmm: $(VMM_OBJ) Makefile
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
 
 $B/tinybench: $(COMPARE_SRC:%.c=$B/obj/%.o)
-	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
 
 $B/obj/%.o: %.c
@@ -168,7 +165,8 @@ demo: deps
 	$Qtests/demo.sh $B
 
 bench: all $(KVM_GUESTS) $(KVM_TOOLS)
-	$Qtests/kvm/bench.sh $B
+	$QROUNDS=$(or $(ROUNDS),$(if $(QUICK),20,100)) tests/kvm/bench.sh $B
+	$Qtests/bench.sh $B $(if $(QUICK),--quick)
 
 # libFuzzer needs clang; FUZZ_SECONDS bounds each target.
 FUZZ_SECONDS ?= 30

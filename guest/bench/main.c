@@ -117,7 +117,7 @@ static bool parse_option(const struct env *env, const char *word, struct options
 	if ((value = value_of(word, "min_ms")))
 		return parse_bounded(value, 1, 60000, &options->min_ms);
 	if ((value = value_of(word, "seconds")))
-		return parse_bounded(value, 1, 3600, &options->seconds);
+		return parse_bounded(value, 0, 3600, &options->seconds);
 	if ((value = value_of(word, "cpus")))
 		return parse_bounded(value, 1, env->nr_cpus, &options->cpus);
 	if ((value = value_of(word, "pages")))
@@ -230,7 +230,7 @@ static int idle(struct env *env, char **word)
 	out_string(&out, "env", env->name);
 	out_integer(&out, "cpus", env->nr_cpus);
 	out_end(&out);
-	reason = env->ops->sleep(env, options.seconds);
+	reason = options.seconds ? env->ops->sleep(env, options.seconds) : NULL;
 	if (reason)
 		print_problem(env, reason, "");
 	out_begin(&out, env, "end");

@@ -25,7 +25,8 @@ struct arm_context {
 
 /* One run of the benchmark file. */
 struct job {
-	const char *bench; /* NULL: start, say so, and end */
+	const char *bench; /* NULL: sleep for idle_s seconds, then end */
+	unsigned int idle_s;
 	unsigned int samples, min_ms, cpus;
 	const char *disk;	   /* a raw image for blk.*, or NULL */
 	const struct names *extra; /* more KEY=VALUE arguments, or NULL */
@@ -81,7 +82,7 @@ void arm_release(struct arm *arm);
 /* All kinds, for `list`. */
 const struct arm_class *arm_class_at(size_t i);
 
-/* Adds "run NAME samples=N ..." as the benchmark file wants it. */
+/* Adds "run NAME samples=N ..." or "idle ..." as the benchmark file wants it. */
 void job_add_arguments(const struct job *job, const struct arm *arm, struct argv *argv);
 
 /* The same joined by blanks, as a kernel command line; the caller frees it. */

@@ -133,11 +133,12 @@ void job_add_arguments(const struct job *job, const struct arm *arm, struct argv
 {
 	size_t i;
 
-	argv_add(argv, "run");
-	if (!job->bench) { /* a word has to follow, and it may name no benchmark */
-		argv_add(argv, "samples=1");
+	if (!job->bench) {
+		argv_add(argv, "idle");
+		argv_add(argv, "seconds=%u", job->idle_s);
 		return;
 	}
+	argv_add(argv, "run");
 	argv_add(argv, "%s", job->bench);
 	argv_add(argv, "samples=%u", job->samples);
 	argv_add(argv, "min_ms=%u", job->min_ms);

@@ -278,31 +278,30 @@ static bool is_series(const json_t *object, const char *kind)
 	return text && strcmp(text, kind) == 0;
 }
 
-/* {"kind":"exit","bench":...,"guest_ns":...,"kvm_ns":...,"vmm_ns":...}: where its time goes. */
+/* A port read's way out and its way back, an arm a bar. */
 bool plot_exits(FILE *script, const struct plot_source *source, bool narrow)
 {
-	const char *bench;
-	double kvm_ns, vmm_ns;
+	const struct dataset *data = source->data;
+	const struct result *out, *back;
 	unsigned int nr = 0;
-	json_t *object;
 	size_t i;
 
+	(void)narrow;
 	fputs("$data << EOD\n", script);
-	for (i = 0; i < json_array_size(source->data->series); i++) {
-		object = json_array_get(source->data->series, i);
-		if (!is_series(object, "exit") ||
-		    json_unpack(object, "{s:s, s:F, s:F}", "bench", &bench, "kvm_ns", &kvm_ns,
-				"vmm_ns", &vmm_ns) < 0)
+	for (i = 0; i < data->arms.nr; i++) {
+		out = summary_find(source->summary, "trap.exit_out", data->arms.at[i]);
+		back = summary_find(source->summary, "trap.exit_back", data->arms.at[i]);
+		if (!out || !back || out->value.nr == 0 || back->value.nr == 0)
 			continue;
-		fprintf(script, "%s %g %g\n", bench, kvm_ns, vmm_ns);
+		fprintf(script, "%s %g %g\n", data->arms.at[i], out->value.median,
+			back->value.median);
 		nr++;
 	}
-	fputs("EOD\nset style data histograms\nset style histogram rowstacked\n"
-	      "set style fill solid 0.8 noborder\nset boxwidth 0.7\nset ylabel 'ns'\n",
-	      script);
-	fputs(narrow ? "set xtics rotate by -60\n" : "set xtics rotate by -30\n", script);
-	fputs("plot $data using 2:xtic(1) lc rgb '#2a78c8' title 'guest to VMM and back (KVM)', "
-	      "$data using 3 lc rgb '#d9702b' title 'handling in tinyvmm'\n",
+	fprintf(script, "EOD\nset xrange [-0.8:%u.8]\nset yrange [0:*]\n", nr);
+	fputs("set style data histograms\nset style histogram rowstacked\n"
+	      "set style fill solid 0.85 noborder\nset boxwidth 0.5\nset ylabel 'ns'\n"
+	      "plot $data using 2:xtic(1) lc rgb '#2a78c8' title 'guest to VMM', "
+	      "$data using 3 lc rgb '#d9702b' title 'VMM to guest'\n",
 	      script);
 	return nr > 0;
 }
