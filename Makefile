@@ -154,10 +154,10 @@ check-kvm: all $(KVM_GUESTS) $(KVM_TOOLS)
 
 check-nested: all $(KVM_GUESTS)
 	$Qtests/nested/run.sh $B
-
 check-all: deps
 	$Q$(MAKE) --no-print-directory check
 	$Q$(MAKE) --no-print-directory check-kvm
+	$Qtests/report/check.sh $B
 	$Q$(MAKE) --no-print-directory check-nested
 
 demo: deps

@@ -4,7 +4,7 @@
 set -eu
 packages="gcc make libc6-dev libfdt-dev libaio-dev zlib1g-dev libcmocka-dev acpica-tools
 	device-tree-compiler qemu-system-x86 busybox-static cpio e2fsprogs iproute2 xz-utils lz4 zstd
-	jq libjansson-dev gnuplot-nox runc bubblewrap"
+	jq libjansson-dev gnuplot-nox runc bubblewrap chromium"
 missing=
 for p in $packages; do
 	status=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)

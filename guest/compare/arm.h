@@ -11,6 +11,7 @@
 
 #include "catalog.h"
 #include "names.h"
+#include "netlab.h"
 #include "reason.h"
 #include "spawn.h"
 
@@ -29,6 +30,7 @@ struct job {
 	unsigned int idle_s;
 	unsigned int samples, min_ms, cpus;
 	const char *disk;	   /* a raw image for blk.*, or NULL */
+	const struct netlab *net;  /* for net.*, or NULL */
 	const struct names *extra; /* more KEY=VALUE arguments, or NULL */
 };
 

@@ -90,8 +90,13 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 	job_add_arguments(job, arm, &inside);
 	if (job->disk)
 		argv_add(&inside, "file=/disk");
-	config = oci_config(&(struct oci_process){
-		.argv = &inside, .cgroup = cgroup, .cpus = arm->context->pin, .disk = job->disk});
+	if (job->net)
+		argv_add(&inside, NETLAB_LINUX_PEER);
+	config = oci_config(&(struct oci_process){.argv = &inside,
+						  .cgroup = cgroup,
+						  .cpus = arm->context->pin,
+						  .disk = job->disk,
+						  .netns = job->net ? job->net->name : NULL});
 	error = file_replace(arm->work, "config.json", write_config, config, reason);
 	json_decref(config);
 	argv_free(&inside);
@@ -166,6 +171,10 @@ static int container_command(struct arm *arm, const struct job *job, struct argv
 {
 	if (is_engine(arm, "runc"))
 		return runc_command(arm, job, argv, reason);
+	if (job->net)
+		return reason_set(reason, -EOPNOTSUPP,
+				  "%s cannot join the network namespace that runc can",
+				  arm->program);
 	if (is_engine(arm, "bwrap"))
 		return bwrap_command(arm, job, argv);
 	return engine_command(arm, job, argv);

@@ -14,14 +14,28 @@ static int native_prepare(struct arm *arm, struct reason *reason)
 	return 0;
 }
 
+static void add_process(const struct arm *arm, const char *program, const struct job *job,
+			struct argv *argv)
+{
+	if (job->net) { /* the namespace costs a start, which net.* do not measure */
+		argv_add(argv, "ip");
+		argv_add(argv, "netns");
+		argv_add(argv, "exec");
+		argv_add(argv, "%s", job->net->name);
+	}
+	argv_add(argv, "%s", program);
+	job_add_arguments(job, arm, argv);
+	if (job->disk)
+		argv_add(argv, "file=%s", job->disk);
+	if (job->net)
+		argv_add(argv, NETLAB_LINUX_PEER);
+}
+
 static int native_command(struct arm *arm, const struct job *job, struct argv *argv,
 			  struct reason *reason)
 {
 	(void)reason;
-	argv_add(argv, "%s", arm->context->bench_file);
-	job_add_arguments(job, arm, argv);
-	if (job->disk)
-		argv_add(argv, "file=%s", job->disk);
+	add_process(arm, arm->context->bench_file, job, argv);
 	return 0;
 }
 
@@ -49,10 +63,7 @@ static int exec_command(struct arm *arm, const struct job *job, struct argv *arg
 			struct reason *reason)
 {
 	(void)reason;
-	argv_add(argv, "%s", arm->program);
-	job_add_arguments(job, arm, argv);
-	if (job->disk)
-		argv_add(argv, "file=%s", job->disk);
+	add_process(arm, arm->program, job, argv);
 	return 0;
 }
 

@@ -80,7 +80,13 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 	argv_add(argv, "-initrd");
 	argv_add(argv, "%s", arm->context->bench_file);
 	argv_add(argv, "-append");
-	argv_add(argv, "%s", line);
+	argv_add(argv, "%s%s", line, job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
+	if (job->net) {
+		argv_add(argv, "-netdev");
+		argv_add(argv, "tap,id=net,script=no,downscript=no,ifname=%s", job->net->tap);
+		argv_add(argv, "-device");
+		argv_add(argv, "virtio-net-device,netdev=net");
+	}
 	if (job->disk) {
 		argv_add(argv, "-drive");
 		argv_add(argv, "if=none,id=disk,format=raw,cache=none,aio=native,file=%s",
@@ -112,9 +118,11 @@ static int kvmtool_prepare(struct arm *arm, struct reason *reason)
 static int kvmtool_command(struct arm *arm, const struct job *job, struct argv *argv,
 			   struct reason *reason)
 {
-	char *line = job_command_line(job, arm);
+	char *line;
 
-	(void)reason;
+	if (job->net)
+		return reason_set(reason, -EOPNOTSUPP, "net.* are not set up for kvmtool");
+	line = job_command_line(job, arm);
 	argv_add(argv, "%s", arm->program);
 	argv_add(argv, "run");
 	argv_add(argv, "--console");

@@ -63,6 +63,10 @@ static void add_tinyvmm(const struct arm *arm, const struct job *job, struct arg
 		argv_add(argv, "--irqchip=kernel");
 		argv_add(argv, "--rng");
 	}
+	if (job->net) {
+		argv_add(argv, "--net");
+		argv_add(argv, "tap=%s", job->net->tap);
+	}
 	if (job->disk) {
 		argv_add(argv, "--disk");
 		argv_add(argv, "%s,cache=none", job->disk);
@@ -116,7 +120,7 @@ static int vm_command(struct arm *arm, const struct job *job, struct argv *argv,
 	argv_add(argv, "--initrd");
 	argv_add(argv, "%s", arm->context->bench_file);
 	argv_add(argv, "--append");
-	argv_add(argv, "%s", line);
+	argv_add(argv, "%s%s", line, job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
 	free(line);
 	return 0;
 }
@@ -166,9 +170,11 @@ static int linux_prepare(struct arm *arm, struct reason *reason)
 static int linux_command(struct arm *arm, const struct job *job, struct argv *argv,
 			 struct reason *reason)
 {
-	char *line = job_command_line(job, arm);
+	char *line;
 
-	(void)reason;
+	if (job->net)
+		return reason_set(reason, -EOPNOTSUPP, "its Linux guest has no network set up");
+	line = job_command_line(job, arm);
 	add_tinyvmm(arm, job, argv);
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/" LINUX_KERNEL, arm->context->build_dir);

@@ -123,6 +123,16 @@ static void take_catalog(struct dataset *data, json_t *run)
 				    text);
 }
 
+/* In the order in which they were asked for, and not in that of chance. */
+static void take_arms(struct dataset *data, json_t *run)
+{
+	json_t *arms = json_object_get(run, "arms");
+	void *at;
+
+	for (at = json_object_iter(arms); at; at = json_object_iter_next(arms, at))
+		dataset_arm(data, json_object_iter_key(at));
+}
+
 static int take_line(struct dataset *data, const char *line)
 {
 	json_t *object = json_loads(line, 0, NULL);
@@ -134,6 +144,7 @@ static int take_line(struct dataset *data, const char *line)
 	} else if (strcmp(type, "run") == 0) {
 		json_array_append(data->runs, object);
 		take_catalog(data, object);
+		take_arms(data, object);
 	} else if (strcmp(type, "sample") == 0) {
 		error = take_sample(data, object);
 	} else if (strcmp(type, "skip") == 0 || strcmp(type, "error") == 0) {

@@ -38,6 +38,9 @@ static json_t *oci_linux(const struct oci_process *process)
 			  process->cgroup, "namespaces", "type", "pid", "type", "mount", "type",
 			  "ipc", "type", "uts", "type", "network", "resources");
 
+	if (process->netns) /* the last in the list */
+		json_object_set_new(json_array_get(json_object_get(config, "namespaces"), 4),
+				    "path", json_sprintf("/run/netns/%s", process->netns));
 	if (process->cpus)
 		json_object_set_new(json_object_get(config, "resources"), "cpu",
 				    json_pack("{s:s}", "cpus", process->cpus));

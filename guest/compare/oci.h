@@ -12,6 +12,7 @@ struct oci_process {
 	const char *cgroup;	 /* absolute path in the cgroup hierarchy, made by the runtime */
 	const char *cpus;	 /* CPU list, or NULL */
 	const char *disk;	 /* a file of the host that appears as /disk, or NULL */
+	const char *netns;	 /* the network namespace to join; NULL: a new one */
 };
 
 /* A new reference. */

@@ -73,7 +73,8 @@ static void print_svg(FILE *html, const char *svg, const char *class, unsigned i
 
 	fprintf(html, "<div class=\"%s\">", class);
 	for (; at && *at; at++) {
-		if (starts(at, "gpPt") || starts(at, "gpDot") || starts(at, "gnuplot_"))
+		if (starts(at, "gpPt") || starts(at, "gpDot") || starts(at, "gnuplot_") ||
+		    starts(at, "textbox") || starts(at, "greybox"))
 			fprintf(html, "%c%u_", *class, number);
 		fputc(*at, html);
 	}

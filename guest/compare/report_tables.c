@@ -10,6 +10,17 @@
 
 /* ---- the study ---- */
 
+static void print_ratio(FILE *html, const struct result *result, const char *value)
+{
+	char percent[32], lo[32], hi[32];
+
+	summary_format_percent(100 * (result->ratio.median - 1), percent, sizeof(percent));
+	summary_format_percent(100 * (result->ratio.lo - 1), lo, sizeof(lo));
+	summary_format_percent(100 * (result->ratio.hi - 1), hi, sizeof(hi));
+	html_element(html, "td", NULL, "%s %s (%s %%, interval %s .. %s)", value,
+		     result->bench->unit, percent, lo, hi);
+}
+
 /* "2.391", with "(+0.3 %, -0.1 .. +0.7)" where it has a ratio. */
 static void print_figure(FILE *html, const struct summary *summary, const char *bench,
 			 const char *arm)
@@ -30,9 +41,7 @@ static void print_figure(FILE *html, const struct summary *summary, const char *
 	if (result->ratio.nr == 0)
 		html_element(html, "td", NULL, "%s %s", value, result->bench->unit);
 	else
-		html_element(html, "td", NULL, "%s %s (%+.2g %%, interval %+.2g .. %+.2g)", value,
-			     result->bench->unit, 100 * (result->ratio.median - 1),
-			     100 * (result->ratio.lo - 1), 100 * (result->ratio.hi - 1));
+		print_ratio(html, result, value);
 }
 
 static void print_row(FILE *html, const struct summary *summary, const struct study_row *row)
@@ -93,7 +102,7 @@ static void print_result(FILE *html, const struct result *result, bool first)
 	char median[32], lo[32], hi[32], text[300];
 
 	summary_say(result, text, sizeof(text));
-	fputs("<tr>", html);
+	fprintf(html, "<tr%s>", first ? "" : " class=\"more\"");
 	html_element(html, "td", NULL, "%s", first ? result->bench->name : "");
 	html_element(html, "td", NULL, "%s", first ? result->bench->unit : "");
 	html_element(html, "td", NULL, "%s", result->arm);
@@ -138,7 +147,8 @@ void report_group(FILE *html, const struct summary *summary, const char *group)
 	const struct bench *last = NULL;
 	size_t i;
 
-	fputs("<div class=\"scroll\"><table>\n<tr><th>benchmark<th>unit<th>arm<th>median<th>95 % "
+	fputs("<div class=\"scroll\"><table "
+	      "class=\"results\">\n<tr><th>benchmark<th>unit<th>arm<th>median<th>95 % "
 	      "interval<th>ratio to native<th>95 % interval<th>what it says</tr>\n",
 	      html);
 	for (i = 0; i < summary->nr; i++) {

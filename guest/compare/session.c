@@ -251,6 +251,7 @@ void session_close(struct session *session)
 		arm_release(&session->arms[i]);
 	free(session->arms);
 	names_free(&session->arm_names);
+	netlab_remove(&session->net);
 	if (session->scratch)
 		file_remove_tree(session->scratch);
 	if (session->signal_fd >= 0)

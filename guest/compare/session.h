@@ -9,12 +9,14 @@
 #include "arm.h"
 #include "catalog.h"
 #include "dataset.h"
+#include "netlab.h"
 #include "settings.h"
 
 struct session {
 	const struct settings *settings;
 	char *build_dir, *bench_file, *scratch;
-	char *disk; /* the raw image for blk.*, or NULL; made when first needed */
+	char *disk;	   /* the raw image for blk.*, or NULL; made when first needed */
+	struct netlab net; /* for net.*; made when first needed */
 	char sha256[65];
 	struct catalog all; /* every benchmark there is */
 	const struct bench **bench;

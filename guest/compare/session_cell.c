@@ -81,6 +81,9 @@ static bool run_program(struct session *session, struct arm *arm, struct cell *c
 		job.cpus = 2; /* an IPI needs somebody to go to */
 	if (in_group(cell->bench, "blk."))
 		error = need_disk(session, &reason);
+	if (in_group(cell->bench, "net.") && !session->net.name[0])
+		error = netlab_make(&session->net, session->bench_file, &reason);
+	job.net = in_group(cell->bench, "net.") ? &session->net : NULL;
 	job.disk = session->disk && in_group(cell->bench, "blk.") ? session->disk : NULL;
 	if (!error)
 		error = arm->class->command(arm, &job, &argv, &reason);

@@ -107,10 +107,16 @@ double summary_widest(const struct result *result)
 	return 50 * (estimate->hi - estimate->lo) / fabs(estimate->median);
 }
 
+void summary_format_percent(double percent, char *text, size_t size)
+{
+	(void)snprintf(text, size, fabs(percent) < 99.5 ? "%+.2g" : "%+.0f", percent);
+}
+
 void summary_say(const struct result *result, char *text, size_t size)
 {
 	const struct estimate *ratio = &result->ratio;
 	double percent = 100 * (ratio->median - 1);
+	char number[32];
 	bool better;
 
 	text[0] = '\0';
@@ -123,19 +129,21 @@ void summary_say(const struct result *result, char *text, size_t size)
 		return;
 	switch (stats_verdict(ratio)) {
 	case VERDICT_TOO_FEW:
-		(void)snprintf(text, size, "%zu rounds are too few to say", ratio->nr);
+		(void)snprintf(text, size, "%zu round%s too few to say", ratio->nr,
+			       ratio->nr == 1 ? " is" : "s are");
 		break;
 	case VERDICT_SAME:
-		(void)snprintf(text, size, "no difference seen, down to %.2g %%",
-			       100 * ratio->detectable);
+		summary_format_percent(100 * ratio->detectable, number, sizeof(number));
+		(void)snprintf(text, size, "no difference seen, down to %s %%", number + 1);
 		break;
 	default:
 		better = (percent > 0) == result->bench->higher_is_better;
+		summary_format_percent(percent, number, sizeof(number));
 		if (fabs(percent) >= 200)
 			(void)snprintf(text, size, "%.3g times native: %s", ratio->median,
 				       better ? "better" : "worse");
 		else
-			(void)snprintf(text, size, "%+.2g %%: %s", percent,
+			(void)snprintf(text, size, "%s %%: %s", number,
 				       better ? "better" : "worse");
 	}
 }

@@ -34,6 +34,9 @@ void summary_free(struct summary *summary);
 const struct result *summary_find(const struct summary *summary, const char *bench,
 				  const char *arm);
 
+/* "+0.25", "-18", "+1234": two digits, but all those before the point. */
+void summary_format_percent(double percent, char *text, size_t size);
+
 /* "no difference seen, down to 0.4 %", "2.1 % higher: worse", ... */
 void summary_say(const struct result *result, char *text, size_t size);
 

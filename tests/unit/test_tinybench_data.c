@@ -341,7 +341,7 @@ static void ratios_are_of_paired_rounds_without_the_warm_up(void **state)
 	assert_true(result->value.median == 7); /* twice the median of 3 2 5 4 1.5 2.5 3.5 8 6 */
 	assert_true(result->ratio.median == 2 && result->ratio.lo == 2 && result->ratio.hi == 2);
 	summary_say(result, text, sizeof(text));
-	assert_string_equal(text, "+1e+02 %: worse");
+	assert_string_equal(text, "+100 %: worse");
 	result = summary_find(&summary, "mem.stream_copy", "vm");
 	assert_non_null(result);
 	assert_int_equal(result->value.nr, 0);

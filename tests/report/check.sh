@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Looks at a report in a headless Chromium, as wide as a desk and as narrow as a phone, on light and
+# on dark ground: no script error, every plot drawn and shown once, nothing wider than the page. The
+# figures in it are made up (samples.awk), so that all plots have some. Screenshots stay in
+# BUILD/report.
+#
+#	check.sh BUILD
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(cd "$1" && pwd)/report
+plots=16 # as many as report.c shows when there is data for all
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)) && echo "ok    $1"; }
+fail() { failed=$((failed + 1)) && echo "FAIL  $1: $2"; }
+
+if ! command -v chromium >/dev/null; then
+	echo "skip  report: chromium is not installed"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 0
+fi
+rm -rf "$dir"
+mkdir -p "$dir"
+awk -f "$here/samples.awk" </dev/null >"$dir/samples.jsonl"
+cp "$here/look.html" "$dir/"
+if ! "$dir/../tinybench" report "$dir" >"$dir/table.txt"; then
+	echo "FAIL  tinybench report"
+	exit 1
+fi
+
+browse() { # ARGUMENTS...
+	timeout 120 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
+		--user-data-dir="$dir/profile" --enable-logging=stderr --virtual-time-budget=20000 "$@" 2>"$dir/log"
+}
+
+for width in 1280 390; do
+	for ground in light dark; do
+		name="the report at $width pixels, $ground"
+		dark=
+		[ "$ground" = light ] || dark=--blink-settings=preferredColorScheme=0
+		# shellcheck disable=SC2086 # an option or none
+		browse $dark --dump-dom "file://$dir/look.html?$width" >"$dir/dom.html"
+		verdict=$(sed -n 's/.*<pre id="verdict">\([^<]*\)<.*/\1/p' "$dir/dom.html")
+		if [ "$verdict" != "$plots figures at $width; well" ]; then
+			fail "$name" "${verdict:-no verdict; $(tail -n 1 "$dir/log")}"
+		elif grep -q ':CONSOLE' "$dir/log"; then
+			fail "$name" "$(grep -m 1 ':CONSOLE' "$dir/log")"
+		else
+			ok "$name"
+		fi
+		# shellcheck disable=SC2086
+		browse $dark --window-size="$width,2400" --screenshot="$dir/$width-$ground.png" \
+			"file://$dir/look.html?$width" >/dev/null
+		[ -s "$dir/$width-$ground.png" ] || fail "$name" "no screenshot"
+	done
+done
+rm -rf "$dir/profile"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
