@@ -43,14 +43,14 @@ KVM_TOOLS  := $(patsubst tests/kvm/%.c,$B/tests/kvm/%,$(wildcard tests/kvm/*.c))
 UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all help deps demo check check-kvm check-nested check-all bench fuzz lint format install clean
+.PHONY: all help deps demo linux-guest check check-kvm check-nested check-all bench fuzz lint format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/bench.elf
+all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/bench.elf $B/guest/linux/init
 
 help:
-	@echo 'all deps demo check check-kvm check-nested check-all bench fuzz lint format install clean'
+	@echo 'all linux-guest deps demo check check-kvm check-nested check-all bench fuzz lint format install clean'
 
 deps:
 	$Qtests/deps.sh
@@ -105,6 +105,12 @@ $B/guest/bench.elf: $(BENCH_OBJ)
 	$Q$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 \
 		-Wl,-Ttext-segment=0x800000 -o $@ $^ -lz -lgcc
 
+# What the linux-vm arm boots; not in `all`, because it downloads a kernel package once.
+linux-guest: $B/guest/linux/init $B/guest/bench.elf
+	$Qguest/linux/make.sh $B
+$B/guest/linux/init: guest/linux/init.c
+	$Qmkdir -p $(@D) && $(CC) $(FREESTANDING) -Os -nostdlib -static -no-pie -s -o $@ $<
+
 $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
@@ -134,8 +140,7 @@ $B/tests/kvm/%: tests/kvm/%.c
 $B/obj/libpure.a: $(patsubst %.c,$B/obj/%.o,$(PURE_SRC) $(COMPARE_LIB))
 $B/san/libpure.a: $(patsubst %.c,$B/san/%.o,$(PURE_SRC) $(COMPARE_LIB))
 $B/obj/libpure.a $B/san/libpure.a:
-	@rm -f $@
-	$Qar rcs $@ $^
+	$Qrm -f $@ && ar rcs $@ $^
 
 $B/tests/unit/%: $B/obj/tests/unit/%.o $B/obj/libpure.a
 	@mkdir -p $(@D)
@@ -155,8 +160,7 @@ check-kvm: all $(KVM_GUESTS) $(KVM_TOOLS)
 check-nested: all $(KVM_GUESTS)
 	$Qtests/nested/run.sh $B
 check-all: deps
-	$Q$(MAKE) --no-print-directory check
-	$Q$(MAKE) --no-print-directory check-kvm
+	$Qfor t in check check-kvm; do $(MAKE) --no-print-directory $$t || exit 1; done
 	$Qtests/report/check.sh $B
 	$Q$(MAKE) --no-print-directory check-nested
 
@@ -174,18 +178,14 @@ $B/fuzz/%: tests/fuzz/%.c $(PURE_SRC)
 	@mkdir -p $(@D)
 	$Qclang $(CPPFLAGS) -std=gnu11 -pthread -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $^ -lfdt -laio -lz
-
 fuzz: $(FUZZERS)
-	$Qfor f in $(FUZZERS); do mkdir -p $$f.corpus && \
-		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$f.corpus || exit 1; done
+	$Qfor f in $^; do mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$f.corpus || exit 1; done
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
 lint:
-	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		--suppress=missingIncludeSystem --suppress=ctuuninitvar -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='""' \
-		$(VMM_SRC) $(COMPARE_SRC)
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
+		--suppress=ctuuninitvar -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='""' $(VMM_SRC) $(COMPARE_SRC)
 	clang-format --dry-run --Werror $(SOURCES)
-
 format:
 	clang-format -i $(SOURCES)
 
@@ -196,4 +196,4 @@ install: $B/tinyvmm
 clean:
 	rm -rf $B
 
--include $(shell find $B/obj $B/san -name '*.d' 2>/dev/null)
+-include $(shell find $B/obj $B/san $B/guest -name '*.d' 2>/dev/null)

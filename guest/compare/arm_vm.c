@@ -146,8 +146,19 @@ const struct arm_class arm_vm = {
 
 /* ---- linux-vm ---- */
 
-#define LINUX_KERNEL "guest/linux/vmlinuz"
-#define LINUX_INITRD "guest/linux/bench.cpio"
+#define LINUX_KERNEL  "guest/linux/vmlinuz"
+#define LINUX_INITRD  "guest/linux/bench.cpio"
+#define LINUX_VERSION "guest/linux/version"
+
+/* Which kernel it is, for the results. */
+static char *linux_detail(const struct arm *arm)
+{
+	char *path = arm_build_path(arm, LINUX_VERSION), version[128];
+
+	file_read_line(path, version, sizeof(version));
+	free(path);
+	return version[0] ? xasprintf("Linux %s", version) : NULL;
+}
 
 static int linux_prepare(struct arm *arm, struct reason *reason)
 {
@@ -161,15 +172,19 @@ static int linux_prepare(struct arm *arm, struct reason *reason)
 			reason, -EOPNOTSUPP,
 			"this host's KVM is kvm_pvm, which interprets ring 0, and a Linux "
 			"kernel stops early there; run it in the nested venue "
-			"(docs/measuring.md)");
-	error = need_file(arm, LINUX_KERNEL, "run guest/linux/make.sh", reason);
-	error = error ? error : need_file(arm, LINUX_INITRD, "run guest/linux/make.sh", reason);
-	return error ? error : need_huge_pages(arm, reason);
+			"(docs/testing.md)");
+	error = need_file(arm, LINUX_KERNEL, "run make linux-guest", reason);
+	error = error ? error : need_file(arm, LINUX_INITRD, "run make linux-guest", reason);
+	error = error ? error : need_huge_pages(arm, reason);
+	if (!error)
+		arm->detail = linux_detail(arm);
+	return error;
 }
 
 static int linux_command(struct arm *arm, const struct job *job, struct argv *argv,
 			 struct reason *reason)
 {
+	bool huge_pages = arm->pages && strcmp(arm->pages, "2m") == 0;
 	char *line;
 
 	if (job->net)
@@ -181,8 +196,13 @@ static int linux_command(struct arm *arm, const struct job *job, struct argv *ar
 	argv_add(argv, "--initrd");
 	argv_add(argv, "%s/" LINUX_INITRD, arm->context->build_dir);
 	argv_add(argv, "--append");
-	/* What follows the two dashes goes to init, which hands it to the benchmark file. */
-	argv_add(argv, "console=ttyS0 quiet panic=-1 -- %s%s", line,
+	/*
+	 * loglevel=1: the console is the benchmark's alone, but for a panic. 2 MiB pages in the
+	 * guest too, in half of its memory. What follows the two dashes goes to init, which hands
+	 * it to the benchmark file.
+	 */
+	argv_add(argv, "console=ttyS0 quiet loglevel=1 panic=-1 hugepages=%u -- %s%s",
+		 huge_pages ? job_memory_mib(job) / 2 / 2 : 0, line,
 		 job->disk ? " file=/dev/vda" : "");
 	free(line);
 	return 0;
@@ -203,7 +223,6 @@ const struct arm_class arm_linux_vm = {
 	.name = "linux-vm",
 	.text = "tinyvmm with a Linux kernel that runs the benchmark file as its only process",
 	.has_vcpus = true,
-	.noisy = true,
 	.prepare = linux_prepare,
 	.command = linux_command,
 	.status_text = vm_status_text,

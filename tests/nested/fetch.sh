@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 # Gets the Debian kernels that the nested venue runs and unpacks them; nothing is installed.
 #
-#	fetch.sh DIR
+#	fetch.sh DIR [KIND]...
 #
 # DIR/cache/*.deb	the packages: kept, so that a second run needs no network
 # DIR/kernel/KIND/	vmlinuz (bzImage), vmlinux (what is packed inside it) and lib/modules, for the
-#			KINDs `cloud` (linux-image-cloud-amd64) and `standard` (linux-image-amd64)
+#			KINDs `cloud` (linux-image-cloud-amd64) and `standard` (linux-image-amd64); both, unless
+#			told which
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
+shift
 mkdir -p "$dir/cache" "$dir/kernel"
 
 die() {
@@ -61,5 +63,10 @@ fetch() {
 	mv "$dir/kernel/$kind.new" "$dir/kernel/$kind"
 }
 
-fetch cloud linux-image-cloud-amd64 'linux-image-[0-9.-]+-cloud-amd64_'
-fetch standard linux-image-amd64 'linux-image-[0-9.-]+-amd64_'
+for wanted in ${*:-cloud standard}; do
+	case $wanted in
+	cloud) fetch cloud linux-image-cloud-amd64 'linux-image-[0-9.-]+-cloud-amd64_' ;;
+	standard) fetch standard linux-image-amd64 'linux-image-[0-9.-]+-amd64_' ;;
+	*) die "$wanted: there are only cloud and standard" ;;
+	esac
+done

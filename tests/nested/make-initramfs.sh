@@ -5,40 +5,15 @@
 #	make-initramfs.sh guest KERNEL_DIR CPIO
 #	make-initramfs.sh host KERNEL_DIR CPIO [PATH_INSIDE=FILE]...
 #
-# Both hold busybox and the kernel modules they need, numbered in the order of loading; a module that
-# this kernel has built in has no file and is left out. The guest's init is l2-init, with
-# util-linux's lscpu beside it; the host's is l1-init, with whatever it is told to carry. Uncompressed:
-# under emulation, inflating costs more than copying.
+# Both hold busybox and the kernel modules they need, numbered in the order of loading. The guest's init
+# is l2-init, with util-linux's lscpu beside it; the host's is l1-init, with whatever it is told to carry.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../guest/linux/initramfs.sh"
 kind=$1 kernel=$2 cpio=$3
 shift 3
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-
-# place FILE PATH_INSIDE: links where it can, because some of the files are large
-place() {
-	mkdir -p "$root/$(dirname "$2")"
-	cp -L "$1" "$root/$2"
-}
-
-# libraries PROGRAM: the shared objects that it needs, at the same places
-libraries() {
-	ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
-		[ -e "$root/$lib" ] || place "$lib" "$lib"
-	done
-}
-
-modules() {
-	n=10
-	mkdir -p "$root/modules"
-	for name in "$@"; do
-		file=$(find "$kernel/lib/modules" -name "$name.ko")
-		[ -n "$file" ] || continue
-		cp "$file" "$root/modules/$n-$name.ko"
-		n=$((n + 1))
-	done
-}
 
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/mnt"
 place "$(command -v busybox)" bin/busybox
@@ -61,5 +36,4 @@ host)
 	;;
 esac
 chmod 755 "$root/init"
-(cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$cpio.new"
-mv "$cpio.new" "$cpio"
+pack "$cpio"

@@ -44,7 +44,9 @@ for kind in cloud standard; do
 	"$here/make-initramfs.sh" guest "$dir/kernel/$kind" "$dir/guest-$kind.cpio" || exit 1
 done
 [ "$mode" != prepare ] || exit 0
-carried=(bin/tinyvmm="$build/tinyvmm")
+"$here/../../guest/linux/make.sh" "$build" || exit 1
+carried=(bin/tinyvmm="$build/tinyvmm" bin/tinybench="$build/tinybench"
+	guest/bench.cpio="$build/guest/linux/bench.cpio")
 for kind in cloud standard; do
 	carried+=("kernel/$kind/bzImage=$dir/kernel/$kind/vmlinuz"
 		"kernel/$kind/vmlinux=$dir/kernel/$kind/vmlinux" "guest/$kind.cpio=$dir/guest-$kind.cpio")
@@ -133,7 +135,7 @@ machines() {
 	# Ours by their process ids; timeout(1) hands the signal on to QEMU.
 	trap 'kill $(jobs -p) 2>/dev/null; wait; rm -f "$dir"/disk-{small,wide}.img*' EXIT
 	trap 'exit 1' INT TERM
-	venue small 2 venue,payload,disk,net,life -m 3072 &
+	venue small 2 venue,payload,disk,net,life,bench -m 3072 &
 	venue wide 8,sockets=2 topology,boot -m 3072 \
 		-object memory-backend-ram,id=m0,size=1536M -numa node,memdev=m0,cpus=0-3 \
 		-object memory-backend-ram,id=m1,size=1536M -numa node,memdev=m1,cpus=4-7 &

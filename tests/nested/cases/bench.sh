@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# tinybench measures here as anywhere: one benchmark file in this machine itself, with the payload kernel, and
+# with a Linux kernel around it, which needs a KVM on which ring 0 is native. The figures mean nothing.
+
+# The directory that `make linux-guest` leaves, of links.
+make_build_directory() {
+	build=/tmp/build
+	mkdir -p $build/guest/linux
+	ln -s /bin/tinyvmm $build/tinyvmm
+	ln -s /payload/bench.elf /payload/payload.elf $build/guest
+	ln -s /kernel/cloud/bzImage $build/guest/linux/vmlinuz
+	ln -s /guest/bench.cpio $build/guest/linux/bench.cpio
+	uname -r >$build/guest/linux/version # this machine runs the same kernel
+}
+
+measures_in_vms() {
+	make_build_directory
+	# On ext4, because a tmpfs has no O_DIRECT.
+	mount -t ext4 /dev/vda /mnt
+	arms="native vm linux-vm"
+	set -- run --build $build --out /mnt/results --arms "$(echo "$arms" | tr ' ' ,)" \
+		--bench cpu.noploop,blk.flush --rounds 1 --samples 1 --min-ms 1 --quick --timeout "$limit"
+	echo "(tinybench) $*" >/tmp/command
+	tinybench "$@" >$out 2>$err </dev/null
+	same "tinybench's exit status" $? 0
+	for arm in $arms; do
+		for bench in cpu.noploop blk.flush; do
+			grep "\"bench\": *\"$bench\"" /mnt/results/samples.jsonl |
+				grep -q "\"arm\": *\"$arm\".*\"value\"" ||
+				fail "no sample of $bench in $arm: $(tail -n 3 /mnt/results/samples.jsonl)"
+		done
+	done
+	contains "the host's facts" /mnt/results/summary.json '"kvm": "hardware (kvm_amd)"'
+	contains "the host's facts" /mnt/results/summary.json '"is_guest": true'
+	contains "the arms" /mnt/results/samples.jsonl "\"Linux $(uname -r)\""
+	rm -r /mnt/results && umount /mnt
+}
+
+it "tinybench measures natively, with a payload and with Linux, and says that it is nested" measures_in_vms
+
+# As the payload kernel does it: debug-exit 1 is status 3, and all that is on the console are lines of JSON.
+failure_ends_with_status() {
+	tinyvmm_run --kernel /kernel/cloud/bzImage --initrd /guest/bench.cpio \
+		--append "console=ttyS0 quiet loglevel=1 -- $1"
+	same "the exit status" $status "$2"
+	quiet
+	same "the console" "$(cat $out)" "$3"
+}
+
+it "a benchmark that fails in the linux-vm arm ends with the payload's status" failure_ends_with_status \
+	"run no.such" 3 \
+	'{"event":"error","bench":"","reason":"unknown benchmark; `list` names them: no.such"}'
