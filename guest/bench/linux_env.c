@@ -2,6 +2,7 @@
 /* The benchmark's environment in a Linux process, native or in a container. */
 #include <asm/errno.h>
 #include <asm/prctl.h>
+#include <linux/futex.h>
 #include <linux/mman.h>
 #include <linux/sched.h>
 #include <linux/time.h>
@@ -115,13 +116,21 @@ static void release(struct env *env)
 	}
 }
 
+/* What threads wait for before they begin. */
+enum gate {
+	GATE_SHUT,
+	GATE_OPEN,
+	GATE_CANCELLED, /* not all of them could be started */
+};
+
 /* What a thread is given. */
 struct thread {
 	void (*function)(void *arg, unsigned int cpu);
 	void *arg;
 	unsigned int cpu;
 	bool pin;
-	uint32_t done;
+	const uint32_t *gate;
+	uint32_t alive; /* cleared by the kernel when it is off its stack; a futex */
 };
 
 /* On the `index`-th of the CPUs that this process may use. */
@@ -141,10 +150,14 @@ static void pin_to(unsigned int index)
 
 static void run_thread(struct thread *thread)
 {
+	uint32_t gate;
+
 	if (thread->pin)
 		pin_to(thread->cpu);
-	thread->function(thread->arg, thread->cpu);
-	__atomic_store_n(&thread->done, 1, __ATOMIC_RELEASE);
+	while ((gate = __atomic_load_n(thread->gate, __ATOMIC_ACQUIRE)) == GATE_SHUT)
+		linux_call0(__NR_sched_yield);
+	if (gate == GATE_OPEN)
+		thread->function(thread->arg, thread->cpu);
 }
 
 /*
@@ -153,12 +166,12 @@ static void run_thread(struct thread *thread)
  */
 static long start_thread(struct thread *thread, void *stack_top)
 {
-	const long flags =
-		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+	const long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+			   CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
 	long ret = __NR_clone;
 	register struct thread *r12 __asm__("r12") = thread;
 	register void (*r13)(struct thread *) __asm__("r13") = run_thread;
-	register long r10 __asm__("r10") = 0;
+	register uint32_t *r10 __asm__("r10") = &thread->alive;
 	register long r8 __asm__("r8") = 0;
 
 	__asm__ volatile("syscall\n"
@@ -178,35 +191,49 @@ static long start_thread(struct thread *thread, void *stack_top)
 	return ret;
 }
 
+static const char *run_threads(struct env *env, unsigned int nr,
+			       void (*function)(void *arg, unsigned int cpu), void *arg,
+			       long stacks)
+{
+	struct thread threads[ENV_MAX_CPUS];
+	uint32_t gate = GATE_SHUT;
+	unsigned int started;
+
+	for (started = 0; started < nr; started++) {
+		threads[started] = (struct thread){.function = function,
+						   .arg = arg,
+						   .cpu = started,
+						   .pin = env->pin,
+						   .gate = &gate,
+						   .alive = 1};
+		if (is_error(start_thread(
+			    &threads[started],
+			    (void *)(stacks + (long)(started + 1) * THREAD_STACK_BYTES))))
+			break;
+	}
+	__atomic_store_n(&gate, started == nr ? GATE_OPEN : GATE_CANCELLED, __ATOMIC_RELEASE);
+	for (unsigned int i = 0; i < started; i++)
+		while (__atomic_load_n(&threads[i].alive, __ATOMIC_ACQUIRE))
+			linux_call4(__NR_futex, &threads[i].alive, FUTEX_WAIT, 1, 0);
+	return started == nr ? NULL : "cannot start a thread";
+}
+
 static const char *run(struct env *env, unsigned int nr,
 		       void (*function)(void *arg, unsigned int cpu), void *arg)
 {
-	struct thread threads[ENV_MAX_CPUS];
+	const char *reason;
 	long stacks;
 
-	if (nr == 1) {
+	if (nr == 1 && !env->pin) {
 		function(arg, 0);
 		return NULL;
 	}
 	stacks = map((size_t)nr * THREAD_STACK_BYTES, 0);
 	if (is_error(stacks))
 		return "no memory for the stacks of threads";
-	for (unsigned int i = 0; i < nr; i++) {
-		threads[i] = (struct thread){
-			.function = function, .arg = arg, .cpu = i, .pin = env->pin};
-		/*
-		 * All meet at a barrier, so the first must not run if one cannot be started; the
-		 * process ends, since those that were started wait there for ever.
-		 */
-		if (is_error(start_thread(&threads[i],
-					  (void *)(stacks + (long)(i + 1) * THREAD_STACK_BYTES))))
-			return "cannot start a thread";
-	}
-	for (unsigned int i = 0; i < nr; i++)
-		while (!__atomic_load_n(&threads[i].done, __ATOMIC_ACQUIRE))
-			linux_call0(__NR_sched_yield);
-	/* The last thread may still stand on its stack: it says it is done before it exits. */
-	return NULL;
+	reason = run_threads(env, nr, function, arg, stacks);
+	linux_call2(__NR_munmap, stacks, (size_t)nr * THREAD_STACK_BYTES);
+	return reason;
 }
 
 struct timespec64 {
