@@ -17,10 +17,13 @@
 #define ENV_MAX_CPUS PAYLOAD_MAX_CPUS
 
 /*
- * The pages that memory is mapped with. Transparent huge pages exist under Linux only; the payload
- * maps 2 MiB pages for them, which is what an OS that has them would end with.
+ * The pages that memory is mapped with. By default as the system gives them: under Linux nothing is
+ * advised, and the payload maps 2 MiB pages, so that the host's pages decide in both. Transparent
+ * huge pages exist under Linux only; the payload maps 2 MiB pages for them, which is what an OS
+ * that has them would end with.
  */
 enum env_pages {
+	ENV_PAGES_DEFAULT,
 	ENV_PAGES_4K,
 	ENV_PAGES_THP,
 	ENV_PAGES_2M,

@@ -99,7 +99,7 @@ static void *alloc(struct env *env, size_t size, enum env_pages pages, const cha
 		return NULL;
 	}
 	aligned = (long)(((unsigned long)start + PAGE_2M - 1) & ~(PAGE_2M - 1));
-	if (pages != ENV_PAGES_2M)
+	if (pages == ENV_PAGES_THP || pages == ENV_PAGES_4K)
 		linux_call3(__NR_madvise, aligned, rounded,
 			    pages == ENV_PAGES_THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return (void *)aligned;

@@ -199,7 +199,8 @@ static bool run_all(struct env *env, char **word, const struct options *options)
 
 static int run(struct env *env, char **word)
 {
-	struct options options = {.samples = 10, .min_ms = 20, .cpus = 1, .pages = ENV_PAGES_THP};
+	struct options options = {
+		.samples = 10, .min_ms = 20, .cpus = 1, .pages = ENV_PAGES_DEFAULT};
 	struct out out;
 	bool ok;
 
