@@ -185,11 +185,9 @@ static int linux_command(struct arm *arm, const struct job *job, struct argv *ar
 			 struct reason *reason)
 {
 	bool huge_pages = arm->pages && strcmp(arm->pages, "2m") == 0;
-	char *line;
+	char *line = job_command_line(job, arm);
 
-	if (job->net)
-		return reason_set(reason, -EOPNOTSUPP, "its Linux guest has no network set up");
-	line = job_command_line(job, arm);
+	(void)reason;
 	add_tinyvmm(arm, job, argv);
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/" LINUX_KERNEL, arm->context->build_dir);
@@ -199,11 +197,12 @@ static int linux_command(struct arm *arm, const struct job *job, struct argv *ar
 	/*
 	 * loglevel=1: the console is the benchmark's alone, but for a panic. 2 MiB pages in the
 	 * guest too, in half of its memory. What follows the two dashes goes to init, which hands
-	 * it to the benchmark file.
+	 * it to the benchmark file and gives eth0 the address.
 	 */
-	argv_add(argv, "console=ttyS0 quiet loglevel=1 panic=-1 hugepages=%u -- %s%s",
+	argv_add(argv, "console=ttyS0 quiet loglevel=1 panic=-1 hugepages=%u -- %s%s%s",
 		 huge_pages ? job_memory_mib(job) / 2 / 2 : 0, line,
-		 job->disk ? " file=/dev/vda" : "");
+		 job->disk ? " file=/dev/vda" : "",
+		 job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
 	free(line);
 	return 0;
 }

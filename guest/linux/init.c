@@ -9,7 +9,10 @@
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
+#include <linux/if.h>
+#include <linux/in.h>
 #include <linux/reboot.h>
+#include <linux/sockios.h>
 #include <linux/wait.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -127,6 +130,64 @@ static bool load_modules(void)
 	return true;
 }
 
+/* The address in "address=A.B.C.D", in network order; 0 if the word is something else. */
+static uint32_t parse_address(const char *word)
+{
+	const char *key = "address=";
+	unsigned int byte = 0, nr_bytes = 1;
+	uint32_t address = 0;
+
+	while (*key)
+		if (*word++ != *key++)
+			return 0;
+	for (; (*word >= '0' && *word <= '9') || *word == '.'; word++) {
+		if (*word != '.') {
+			byte = (byte * 10 + (unsigned int)(*word - '0')) & 0xff;
+			continue;
+		}
+		address = address << 8 | byte;
+		byte = 0;
+		nr_bytes++;
+	}
+	return nr_bytes == 4 && *word == '\0' ? __builtin_bswap32(address << 8 | byte) : 0;
+}
+
+/* netdevice(7); what the payload's own UDP makes of the address, the kernel does here. */
+static bool set_up_network(uint32_t address)
+{
+	struct ifreq request = {.ifr_name = "eth0"};
+	struct sockaddr_in *in = (struct sockaddr_in *)&request.ifr_addr;
+	long fd = linux_call3(__NR_socket, AF_INET, SOCK_DGRAM, 0);
+	long error;
+
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = address;
+	error = fd < 0 ? fd : linux_call3(__NR_ioctl, fd, SIOCSIFADDR, &request);
+	in->sin_addr.s_addr = __builtin_bswap32(0xffffff00);
+	if (error >= 0)
+		error = linux_call3(__NR_ioctl, fd, SIOCSIFNETMASK, &request);
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (error >= 0)
+		error = linux_call3(__NR_ioctl, fd, SIOCSIFFLAGS, &request);
+	if (fd >= 0)
+		linux_call1(__NR_close, fd);
+	if (error < 0)
+		complain("cannot set up ", "eth0");
+	return error >= 0;
+}
+
+/* A network only if the words for the benchmark file have an address for it. */
+static bool set_up_devices(char *const *word)
+{
+	uint32_t address = 0;
+
+	if (!load_modules())
+		return false;
+	for (; *word && !address; word++)
+		address = parse_address(*word);
+	return !address || set_up_network(address);
+}
+
 /* What the machine ends with. */
 static uint8_t run_bench(char **argv, char **envp)
 {
@@ -164,7 +225,7 @@ _Noreturn void init_main(char **stack)
 	/* For /dev/vda. */
 	if (linux_call6(__NR_mount, (long)"dev", (long)"/dev", (long)"devtmpfs", 0, 0, 0) < 0)
 		complain("cannot mount ", "/dev");
-	else if (load_modules())
+	else if (set_up_devices(argv))
 		end_machine(run_bench(argv, &argv[argc + 1]));
 	end_machine(EXIT_FAILED);
 }

@@ -50,3 +50,21 @@ failure_ends_with_status() {
 it "a benchmark that fails in the linux-vm arm ends with the payload's status" failure_ends_with_status \
 	"run no.such" 3 \
 	'{"event":"error","bench":"","reason":"unknown benchmark; `list` names them: no.such"}'
+
+# As tinybench does it: the guest's init takes the address, the same file on this side is the peer.
+crosses_the_network() {
+	tinyvmm_start --kernel /kernel/cloud/bzImage --initrd /guest/bench.cpio --net tap=tv0 --append \
+		"console=ttyS0 quiet loglevel=1 -- run net.udp_rr_64 samples=1 min_ms=1 peer=10.0.0.1:7 address=10.0.0.2"
+	await tv0: /proc/net/dev
+	ip addr add 10.0.0.1/24 dev tv0
+	ip link set tv0 up
+	/payload/bench.elf serve address=10.0.0.1:7 >/tmp/peer &
+	peer=$!
+	finish
+	kill $peer
+	same "the exit status" $status 0
+	quiet
+	contains "the console" $out '"event":"sample","bench":"net.udp_rr_64"'
+}
+
+it "the linux-vm arm's guest reaches its peer over virtio-net" crosses_the_network
