@@ -252,6 +252,8 @@ static int run_rounds(struct run *run, struct reason *reason)
 	progress_start(&run->progress, run->rounds * run->session.nr_bench * nr_arms);
 	for (round = run->first_round; round < last && !run->interrupted; round++) {
 		run->interrupted = !run_round(run, round);
+		if (run->interrupted)
+			json_object_set_new(run->record, "interrupted_round", json_integer(round));
 		error = save(run, reason);
 		if (error)
 			fprintf(stderr, "tinybench: %s; going on\n", reason->text);
@@ -281,20 +283,34 @@ static int check_same_file(const struct run *run, struct reason *reason)
 	return 0;
 }
 
+/* Rounds that a Ctrl-C cut short; what they have is kept, but they do not count. */
+static unsigned int count_interrupted(const struct run *run)
+{
+	const json_t *runs = run->session.data.runs;
+	unsigned int nr = 0;
+	size_t i;
+
+	for (i = 0; i < json_array_size(runs); i++)
+		nr += json_integer_value(
+			      json_object_get(json_array_get(runs, i), "interrupted_round")) > 0;
+	return nr;
+}
+
 static int plan_rounds(struct run *run, struct reason *reason)
 {
 	const struct settings *settings = run->session.settings;
+	unsigned int last = settings->rounds + count_interrupted(run);
 
 	run->first_round = dataset_next_round(&run->session.data);
 	/* `rounds` counts measured ones; round 0 is the warm-up. */
-	if (run->first_round > settings->rounds)
+	if (run->first_round > last)
 		return reason_set(
 			reason, -EINVAL,
 			"--out %s has %u rounds already; say --rounds %u to add to them, or "
 			"name another directory",
 			settings->out, run->first_round - 1,
 			run->first_round - 1 + settings->rounds);
-	run->rounds = settings->rounds + 1 - run->first_round;
+	run->rounds = last + 1 - run->first_round;
 	run->done = xcalloc(run->session.nr_bench + 1, sizeof(*run->done));
 	run->failures = xcalloc(run->session.nr_bench * run->session.arm_names.nr + 1, 1);
 	run->seed = settings->has_seed ? settings->seed : (uint64_t)spawn_now_ns();
@@ -306,13 +322,14 @@ static int refuse_if_strict(const struct run *run, struct reason *reason)
 	json_t *warnings = json_object_get(run->record, "warnings");
 	size_t i;
 
+	if (!run->session.settings->strict)
+		return 0;
 	for (i = 0; i < json_array_size(warnings); i++)
 		fprintf(stderr, "tinybench: warning: %s\n",
 			json_string_value(json_array_get(warnings, i)));
-	if (!run->session.settings->strict || json_array_size(warnings) == 0)
+	if (json_array_size(warnings) == 0)
 		return 0;
-	return reason_set(reason, -EPERM,
-			  "--strict: this machine would spoil the figures, see the warnings above");
+	return reason_set(reason, -EPERM, "--strict: this machine spoils the figures");
 }
 
 static int prepare(struct run *run, const struct settings *settings, struct reason *reason)
@@ -372,6 +389,10 @@ int run_command(const struct settings *settings)
 	}
 	if (show(&run))
 		status = EXIT_STATUS_FAILED;
+	if (refuse_if_strict(&run, &reason) < 0) { /* what came up while it ran */
+		fprintf(stderr, "tinybench: %s\n", reason.text);
+		status = EXIT_STATUS_FAILED;
+	}
 	if (run.interrupted) {
 		fprintf(stderr,
 			"tinybench: interrupted; what was measured is in %s, and the same command "

@@ -140,7 +140,7 @@ void summary_say(const struct result *result, char *text, size_t size)
 		better = (percent > 0) == result->bench->higher_is_better;
 		summary_format_percent(percent, number, sizeof(number));
 		if (fabs(percent) >= 200)
-			(void)snprintf(text, size, "%.3g times native: %s", ratio->median,
+			(void)snprintf(text, size, "%.3g times as much: %s", ratio->median,
 				       better ? "better" : "worse");
 		else
 			(void)snprintf(text, size, "%s %%: %s", number,
