@@ -241,7 +241,7 @@ static int parse_words(struct settings *settings, char **words, int nr, struct r
 {
 	int wanted, error;
 
-	if (settings->command == COMMAND_VERSION || (settings->command == COMMAND_HELP && nr == 0))
+	if (settings->command == COMMAND_VERSION || settings->command == COMMAND_HELP)
 		return 0;
 	error = parse_command(settings, nr ? words[0] : "help", reason);
 	if (error)
