@@ -102,7 +102,7 @@ $B/guest/payload.elf: $(KERNEL_OBJ) guest/payload/payload.ld
 
 $B/guest/bench.elf: $(BENCH_OBJ)
 	@mkdir -p $(@D)
-	$Q$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 \
+	$Q$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,--strip-debug,-z,noexecstack,-z,max-page-size=4096 \
 		-Wl,-Ttext-segment=0x800000 -o $@ $^ -lz -lgcc
 
 # What the linux-vm arm boots; not in `all`, because it downloads a kernel package once.

@@ -49,13 +49,14 @@ static int need_huge_pages(const struct arm *arm, struct reason *reason)
 	return 0;
 }
 
-static void add_tinyvmm(const struct arm *arm, const struct job *job, struct argv *argv)
+static void add_tinyvmm(const struct arm *arm, const struct job *job, unsigned int memory_mib,
+			struct argv *argv)
 {
 	argv_add(argv, "%s/tinyvmm", arm->context->build_dir);
 	argv_add(argv, "--cpus");
 	argv_add(argv, "%u", job->cpus);
 	argv_add(argv, "--mem");
-	argv_add(argv, arm->pages ? "%uM,pages=%s" : "%uM", job_memory_mib(job), arm->pages);
+	argv_add(argv, arm->pages ? "%uM,pages=%s" : "%uM", memory_mib, arm->pages);
 	if (arm->pin || (arm->context->pin && !arm->nopin))
 		argv_add(argv, arm->context->pin ? "--pin=%s" : "--pin", arm->context->pin);
 	/* A start is faster without; but nothing else ends a sleep, and traps are about them. */
@@ -114,7 +115,7 @@ static int vm_command(struct arm *arm, const struct job *job, struct argv *argv,
 	char *line = job_command_line(job, arm);
 
 	(void)reason;
-	add_tinyvmm(arm, job, argv);
+	add_tinyvmm(arm, job, job_memory_mib(job), argv);
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/guest/payload.elf", arm->context->build_dir);
 	argv_add(argv, "--initrd");
@@ -149,6 +150,8 @@ const struct arm_class arm_vm = {
 #define LINUX_KERNEL  "guest/linux/vmlinuz"
 #define LINUX_INITRD  "guest/linux/bench.cpio"
 #define LINUX_VERSION "guest/linux/version"
+
+#define LINUX_LEAST_MIB 256
 
 /* Which kernel it is, for the results. */
 static char *linux_detail(const struct arm *arm)
@@ -185,10 +188,13 @@ static int linux_command(struct arm *arm, const struct job *job, struct argv *ar
 			 struct reason *reason)
 {
 	bool huge_pages = arm->pages && strcmp(arm->pages, "2m") == 0;
+	unsigned int memory_mib = job_memory_mib(job);
 	char *line = job_command_line(job, arm);
 
 	(void)reason;
-	add_tinyvmm(arm, job, argv);
+	if (memory_mib < LINUX_LEAST_MIB)
+		memory_mib = LINUX_LEAST_MIB;
+	add_tinyvmm(arm, job, memory_mib, argv);
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/" LINUX_KERNEL, arm->context->build_dir);
 	argv_add(argv, "--initrd");
@@ -200,8 +206,7 @@ static int linux_command(struct arm *arm, const struct job *job, struct argv *ar
 	 * it to the benchmark file and gives eth0 the address.
 	 */
 	argv_add(argv, "console=ttyS0 quiet loglevel=1 panic=-1 hugepages=%u -- %s%s%s",
-		 huge_pages ? job_memory_mib(job) / 2 / 2 : 0, line,
-		 job->disk ? " file=/dev/vda" : "",
+		 huge_pages ? memory_mib / 2 / 2 : 0, line, job->disk ? " file=/dev/vda" : "",
 		 job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
 	free(line);
 	return 0;

@@ -167,6 +167,8 @@ char *job_command_line(const struct job *job, const struct arm *arm)
 
 unsigned int job_memory_mib(const struct job *job)
 {
+	if (!job->bench)
+		return 64;
 	/* STREAM's three arrays, and working sets up to 1 GiB. */
-	return job->bench && strncmp(job->bench, "mem.", 4) == 0 ? 1536 : 256;
+	return strncmp(job->bench, "mem.", 4) == 0 ? 1536 : 256;
 }

@@ -39,13 +39,6 @@ static void look(void *opaque, pid_t pid)
 	power->last_ns = now_ns;
 }
 
-static void ignore_line(void *opaque, const char *line, size_t length)
-{
-	(void)opaque;
-	(void)line;
-	(void)length;
-}
-
 /* Watts of the machine while nothing of ours runs. */
 static double idle_watts(void)
 {
@@ -70,7 +63,6 @@ static bool measure(struct session *session, struct arm *arm, struct cell *cell,
 	struct argv argv = {0};
 	struct spawn_request request = {.timeout_ms = (int)session->settings->timeout_s * 1000,
 					.signal_fd = session->signal_fd,
-					.on_line = ignore_line,
 					.on_tick = look,
 					.tick_ms = 50,
 					.opaque = &power};

@@ -27,13 +27,6 @@ static void look(void *opaque, pid_t pid)
 		probe->peak_pss_kib = probe->usage.pss_kib;
 }
 
-static void ignore_line(void *opaque, const char *line, size_t length)
-{
-	(void)opaque;
-	(void)line;
-	(void)length;
-}
-
 /* False if interrupted. A run that does not end well marks the cell. */
 static bool run_once(struct session *session, struct arm *arm, struct cell *cell,
 		     const struct job *job, struct probe *probe, struct spawn_result *result)
@@ -41,7 +34,6 @@ static bool run_once(struct session *session, struct arm *arm, struct cell *cell
 	struct argv argv = {0};
 	struct spawn_request request = {.timeout_ms = (int)session->settings->timeout_s * 1000,
 					.signal_fd = session->signal_fd,
-					.on_line = ignore_line,
 					.opaque = probe};
 	struct reason reason;
 
@@ -165,7 +157,6 @@ static bool watch_idle(struct session *session, struct arm *arm, struct cell *ce
 	struct argv argv = {0};
 	struct spawn_request request = {.timeout_ms = (int)(seconds + 60) * 1000,
 					.signal_fd = session->signal_fd,
-					.on_line = ignore_line,
 					.on_tick = look_at_idle,
 					.tick_ms = 500,
 					.opaque = idle};

@@ -217,6 +217,8 @@ static void follow(struct run *run)
 				return;
 			fds[2].fd = -1; /* closed: only the end of the process is left */
 		}
+		if (fds[2].revents && !run->request->on_line)
+			fds[2].fd = -1;
 		if (fds[3].revents && !read_complaint(run))
 			fds[3].fd = -1;
 		if (fds[1].revents) {

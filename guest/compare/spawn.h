@@ -36,7 +36,11 @@ struct spawn_request {
 	char *const *argv;
 	int timeout_ms;
 	int signal_fd; /* a signalfd that ends the run when it becomes readable, or -1 */
-	/* Each line of standard output without its end; not terminated inside. */
+	/*
+	 * Each line of standard output without its end; not terminated inside. NULL: the time of
+	 * the first byte is all that matters, and the rest is read when the program has ended, so
+	 * that no reader wakes up beside it at each write.
+	 */
 	void (*on_line)(void *opaque, const char *line, size_t length);
 	/* Called about every tick_ms while the program runs; 0: never. */
 	void (*on_tick)(void *opaque, pid_t pid);
