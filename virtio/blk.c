@@ -6,11 +6,13 @@
  *	interrupt
  *
  * All of it runs with the device's lock held, nearly always on the I/O thread. With cache=none the
- * thread never waits for the disk. With cache=writeback io_submit() copies from or to the page
- *cache and so waits for a read that misses it; flushes are asynchronous in either case. What
- *requests mean is in blk_request.c; this file moves them: a chain is popped into a free slot, the
- *slot waits in `pending` for the io_submit() that ends the batch, and its completion gives the
- *chain back. A reset waits for what is in the kernel's hands, because that writes to guest RAM.
+ * thread waits for the disk only to discard and to write zeroes. With cache=writeback io_submit()
+ * copies from or to the page cache and so waits for a read that misses it; flushes are
+ * asynchronous in either case.
+ *
+ * What requests mean is in blk_request.c; this file moves them: a chain is popped into a free slot,
+ * the slot waits in `pending` for the io_submit() that ends the batch, and its completion gives the
+ * chain back. A reset waits for what is in the kernel's hands, because that writes to guest RAM.
  */
 #include "virtio/blk.h"
 
@@ -91,6 +93,13 @@ static void finish(struct blk *blk, struct blk_request *req, uint8_t status)
 
 /* ---- the queue ---- */
 
+static void complain(struct blk *blk, int error)
+{
+	log_limited(blk->vdev.log, &blk->vdev.log_limit, LOG_WARN,
+		    "%s %s: the host's disk fails a request: %s", blk->vdev.ops->name, blk->vdev.id,
+		    strerror(error));
+}
+
 /* The kernel did not take a request at all. */
 static void refused(struct blk *blk, struct blk_request *req, int error)
 {
@@ -99,6 +108,8 @@ static void refused(struct blk *blk, struct blk_request *req, int error)
 	/* Linux before 4.18 has no asynchronous fdatasync. */
 	if (req->iocb.aio_lio_opcode == IO_CMD_FDSYNC && error == -EINVAL)
 		ok = fdatasync(blk->backend.disk->fd) == 0;
+	if (!ok)
+		complain(blk, -error);
 	finish(blk, req, ok ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
@@ -130,58 +141,79 @@ static void enqueue(struct blk *blk, struct blk_request *req)
 	blk->pending[blk->nr_pending++] = &req->iocb;
 }
 
-/* Takes one chain. False: there is no room for it now, it stays in the ring. */
-static bool serve_chain(struct blk *blk, struct blk_request *req)
+/* What taking a chain says about taking the next. */
+enum turn {
+	TURN_GOES_ON,
+	TURN_IS_LONG, /* the I/O thread has waited for the disk; others come first */
+	TURN_IS_FULL, /* there is no room now, the chain stays in the ring */
+};
+
+static enum turn serve_chain(struct blk *blk, struct blk_request *req)
 {
+	enum turn turn;
 	int ret;
 
 	if (!blk_request_is_well_formed(&req->chain)) {
 		vdev_guest_fault(&blk->vdev, "a request without a header or room for its status");
 		release_slot(blk, req);
-		return true;
+		return TURN_GOES_ON;
 	}
 	ret = blk_request_start(&blk->backend, req);
 	if (ret == BLK_REQUEST_NO_ROOM) {
 		virtq_unpop(blk_queue(blk));
 		release_slot(blk, req);
-		return false;
+		return TURN_IS_FULL;
 	}
+	turn = req->waited ? TURN_IS_LONG : TURN_GOES_ON;
 	if (ret == BLK_REQUEST_PREPARED)
 		enqueue(blk, req);
 	else
-		finish(blk, req, (uint8_t)ret);
-	return true;
+		finish(blk, req, (uint8_t)ret); /* the slot is another's from here on */
+	return turn;
 }
 
 /*
  * Takes at most a queue full of chains, so that a driver that refills the ring as fast as it is
- * emptied does not keep the I/O thread; the rest comes after the other devices had their turn.
- * Without a free slot, or room to bounce, a completion will call again.
+ * emptied does not keep the I/O thread.
+ */
+static enum turn serve_chains(struct blk *blk)
+{
+	struct virtq *vq = blk_queue(blk);
+	enum turn turn = TURN_GOES_ON;
+
+	for (unsigned int budget = vq->size; is_live(blk) && turn == TURN_GOES_ON; budget--) {
+		struct blk_request *req;
+
+		if (budget == 0)
+			return TURN_IS_LONG;
+		req = take_slot(blk);
+		if (req == NULL)
+			return TURN_IS_FULL;
+		if (vdev_pop(&blk->vdev, vq, &req->chain) > 0) {
+			turn = serve_chain(blk, req);
+			continue;
+		}
+		release_slot(blk, req);
+		if (!virtq_want_notify(vq, true))
+			break;
+	}
+	return turn;
+}
+
+/*
+ * What stays in the ring is served when the other devices had their turn, or when there is room
+ * again: a completion calls us, and where all was refused and none will come, we do so ourselves.
  */
 static void serve_queue(struct blk *blk)
 {
 	struct virtq *vq = blk_queue(blk);
+	enum turn turn;
 
 	virtq_want_notify(vq, false);
-	for (unsigned int budget = vq->size; is_live(blk); budget--) {
-		struct blk_request *req;
-
-		if (budget == 0) {
-			(void)!eventfd_write(blk->completed.fd, 1);
-			break;
-		}
-		req = take_slot(blk);
-		if (req == NULL)
-			break;
-		if (vdev_pop(&blk->vdev, vq, &req->chain) <= 0) {
-			release_slot(blk, req);
-			if (!virtq_want_notify(vq, true))
-				break;
-		} else if (!serve_chain(blk, req)) {
-			break;
-		}
-	}
+	turn = serve_chains(blk);
 	submit(blk);
+	if (turn == TURN_IS_LONG || (turn == TURN_IS_FULL && blk->nr_submitted == 0))
+		(void)!eventfd_write(blk->completed.fd, 1);
 	vdev_queue_interrupt(&blk->vdev, vq);
 }
 
@@ -201,9 +233,7 @@ static void reap(struct blk *blk)
 
 			blk->nr_submitted--;
 			if (res < 0)
-				log_limited(blk->vdev.log, &blk->vdev.log_limit, LOG_WARN,
-					    "%s %s: the host's disk fails a request: %s",
-					    blk->vdev.ops->name, blk->vdev.id, strerror((int)-res));
+				complain(blk, (int)-res);
 			finish(blk, req, blk_request_end(req, res));
 		}
 	} while (n == max);

@@ -168,6 +168,7 @@ static int run_ranges(struct blk_backend *backend, struct blk_request *req, bool
 	/* All are checked before the first is touched. */
 	for (size_t i = 0; i < nr && status == VIRTIO_BLK_S_OK; i++)
 		status = check_range(backend, &range[i], discard);
+	req->waited = status == VIRTIO_BLK_S_OK;
 	for (size_t i = 0; i < nr && status == VIRTIO_BLK_S_OK; i++)
 		status = run_range(backend, &range[i], discard);
 	if (status != VIRTIO_BLK_S_OK || !backend->write_through)
@@ -183,6 +184,7 @@ int blk_request_start(struct blk_backend *backend, struct blk_request *req)
 	vchain_read(&req->chain, &header, sizeof(header));
 	type = le32toh(header.type);
 	req->is_read = type == VIRTIO_BLK_T_IN;
+	req->waited = false;
 	switch (type) {
 	case VIRTIO_BLK_T_IN:
 	case VIRTIO_BLK_T_OUT:

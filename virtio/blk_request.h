@@ -37,6 +37,7 @@ struct blk_request {
 	struct iocb iocb;
 	uint64_t len; /* what a complete operation returns */
 	bool is_read;
+	bool waited;	     /* blk_request_start() has waited for the disk */
 	struct iovec bounce; /* iov_base is NULL if the guest's buffers serve */
 	int nr_iov;
 	struct iovec iov[VIRTQ_MAX_SIZE];
