@@ -428,9 +428,12 @@ int machine_run(struct machine *machine, struct machine_end *end, struct err *er
 		return err_set(err, ret, "--console: cannot be served: %s", strerror(-ret));
 	ret = start_vcpus(machine, err);
 	if (ret == 0) {
-		ret = evloop_run(machine->loop);
-		if (ret < 0)
-			err_set(err, ret, "event loop: %s", strerror(-ret));
+		int broken = evloop_run(machine->loop);
+
+		if (broken < 0) {
+			log_error(parts->log, "event loop: %s", strerror(-broken));
+			end_machine(machine, (struct machine_end){.status = EXIT_STATUS_HOST});
+		}
 	}
 	stop_vcpus(machine);
 	console_stop(parts->backends->console);

@@ -2,6 +2,7 @@
 /*
  * argv -> configuration -> run -> exit status.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -69,6 +70,12 @@ int main(int argc, char **argv)
 		break;
 	}
 	config_free(&config);
+	/* Only --help, --version and --dry-run print through stdio. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_error(&log, "standard output: %s; redirect it to where there is room",
+			  strerror(errno));
+		end.status = EXIT_STATUS_USAGE;
+	}
 	if (end.signal != 0)
 		die_by(end.signal);
 	exit(end.status);

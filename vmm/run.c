@@ -168,6 +168,13 @@ static int prepare_stats(struct run *run, struct err *err)
 	return 0;
 }
 
+static bool is_ignored(int signal_number)
+{
+	struct sigaction action;
+
+	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /*
  * The signals that end a run are read from a descriptor by the I/O thread; blocking them here,
  * before there are threads, blocks them in all.
@@ -180,7 +187,9 @@ static int prepare_signals(struct run *run, struct err *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	/* nohup(1). Not so SIGINT, which a shell makes all that it starts with "&" ignore. */
+	if (!is_ignored(SIGHUP))
+		sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* A console whose reader is gone answers EPIPE, and the machine ends in order. */
 	signal(SIGPIPE, SIG_IGN);

@@ -107,6 +107,12 @@ unknown option               | -k $three --fast                       | --fast
 stray argument               | -k $three stray                        | stray
 EOT
 
+for print in --help "--kernel $three --dry-run"; do
+	# shellcheck disable=SC2016,SC2086 # for the inner shell; words
+	refused "no room for what ${print##* } prints" "standard output: No space left" \
+		sh -c 'exec "$@" >/dev/full' - "$TINYVMM" $print
+done
+
 if [ "$free_huge" = 0 ]; then
 	refused "no huge pages reserved" "--mem .*2m.*nr_hugepages" \
 		"$TINYVMM" -k "$three" -m 64M,pages=2m

@@ -60,3 +60,25 @@ if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ]; then
 else
 	skip "TAPs" "need root and /dev/net/tun"
 fi
+
+# nohup(1): a signal that tinyvmm was started to ignore does not end it.
+rm "$WORK/out"
+mkfifo "$WORK/keys"
+(
+	trap '' HUP
+	exec "$TINYVMM" --kernel "$GUESTS/reset.ring0.elf" <"$WORK/keys" >"$WORK/out" 2>"$WORK/err"
+) &
+exec 9>"$WORK/keys"
+tries=0
+while ! grep -q boot "$WORK/out" 2>/dev/null && [ "$tries" -lt 100 ]; do
+	sleep 0.05
+	tries=$((tries + 1))
+done
+kill -HUP $!
+sleep 0.1
+(trap '' PIPE && printf q >&9) 2>/dev/null # it may have ended, which judge tells
+exec 9>&-
+status=0
+wait $! || status=$?
+printf 'boot\n' >"$WORK/want"
+judge "SIGHUP under nohup" 0 ''

@@ -117,7 +117,10 @@ int vm_create(struct kvm *kvm, struct vm **out, struct err *err)
 	if (vm == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	vm->kvm = kvm;
-	vm->fd = ioctl(kvm->fd, KVM_CREATE_VM, 0ul);
+	/* EINTR: a signal, a SIGCONT perhaps, came while KVM waited for the address space. */
+	do
+		vm->fd = ioctl(kvm->fd, KVM_CREATE_VM, 0ul);
+	while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0) {
 		code = -errno;
 		free(vm);
@@ -229,13 +232,15 @@ static int line_open(struct vm_line *line)
 {
 	struct kvm_irqfd irqfd = {.gsi = line->gsi};
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int code;
 
 	if (fd < 0)
 		return -errno;
 	irqfd.fd = (uint32_t)fd;
 	if (ioctl(line->vm->fd, KVM_IRQFD, &irqfd) < 0) {
+		code = -errno;
 		close(fd);
-		return -errno;
+		return code;
 	}
 	return fd;
 }
