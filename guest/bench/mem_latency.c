@@ -24,19 +24,37 @@ struct state {
 	uint64_t sum; /* so that reads have a purpose */
 };
 
-/* Sattolo's algorithm: a random permutation that is one single cycle, so a chase visits all. */
+/*
+ * The line that a chase visits as its i-th. Products with odd numbers modulo a power of two, and
+ * exclusive ors with oneself shifted, can be undone, so each line comes up once; after three of
+ * both a page comes up again as seldom as by chance. A shuffle, whose steps wait for memory one
+ * after the other, takes ten times as long for a gibibyte.
+ */
+static struct line *visited(const struct state *state, size_t i)
+{
+	unsigned int half = (unsigned int)(__builtin_ctzll(state->nr) + 1) / 2;
+	uint64_t mask = state->nr - 1, x = i & mask;
+
+	x = x * 0x9e3779b97f4a7c15ull & mask;
+	x ^= x >> half;
+	x = x * 0xd6e8feb86659fd93ull & mask;
+	x ^= x >> half;
+	x = x * 0xbf58476d1ce4e5b9ull & mask;
+	x ^= x >> half;
+	return &state->lines[x];
+}
+
+/* One cycle through all lines. Each is touched in order before, as a program would that fills them.
+ */
 static void link_lines(struct state *state)
 {
-	struct line *lines = state->lines;
+	struct line *line = visited(state, 0);
 
 	for (size_t i = 0; i < state->nr; i++)
-		lines[i].next = &lines[i];
-	for (size_t i = state->nr - 1; i > 0; i--) {
-		size_t j = (size_t)(bench_random(&state->random) >> 11) % i;
-		struct line *t = lines[i].next;
-
-		lines[i].next = lines[j].next;
-		lines[j].next = t;
+		state->lines[i].next = NULL;
+	for (size_t i = 1; i <= state->nr; i++) {
+		line->next = visited(state, i);
+		line = line->next;
 	}
 }
 
@@ -91,13 +109,12 @@ static void read_random(struct run *run, struct pass *pass)
 static const char *check(struct run *run, unsigned int cpu, char *text)
 {
 	const struct state *state = run->state[cpu];
-	const struct line *at = state->lines->next;
-	size_t nr = 1;
 
 	(void)text;
-	for (; at != state->lines && nr <= state->nr; nr++)
-		at = at->next;
-	return nr == state->nr ? NULL : "the chain of lines is broken";
+	for (size_t i = 0; i < state->nr; i++)
+		if (visited(state, i)->next != visited(state, i + 1))
+			return "the chain of lines is broken";
+	return NULL;
 }
 
 #define LATENCY(kind, pass_function, label, bytes, what)                                    \

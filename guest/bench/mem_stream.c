@@ -2,13 +2,16 @@
 /*
  * mem.stream_*: McCalpin's STREAM: copy, scale, add and triad over three arrays that no cache
  * holds. Bandwidth counts, as there, the bytes that the program names, not what a cache reads in
- * order to write. Each CPU has arrays of its own and touches them first.
+ * order to write; and as there it is that of the best of ten turns, because memory is shared with
+ * all that runs beside. Each CPU has arrays of its own and touches them first. They begin at
+ * multiples of 2 MiB in all arms, so that none has luckier distances between them.
  */
 #include "guest/bench/bench.h"
 
 /* Of each array; STREAM wants four times the last-level cache. The option size= changes it. */
 #define ARRAY_BYTES (128ull << 20)
 #define SCALAR	    3.0
+#define TURNS	    10
 
 /* Values that make every kernel idempotent, so that any number of turns can be checked. */
 #define A 1.0
@@ -89,12 +92,14 @@ static void pass(struct run *run, struct pass *pass)
 	if (!state->filled)
 		fill(state);
 	for (uint64_t i = 0; i < pass->iterations; i++) {
-		uint64_t start = env_ticks();
+		uint64_t start = env_ticks(), ticks;
 
 		turn(kernel, state->a, state->b, state->c, state->n);
-		pass->ticks += env_ticks() - start;
+		ticks = env_ticks() - start;
+		if (i == 0 || ticks < pass->ticks)
+			pass->ticks = ticks;
 	}
-	pass->work = (double)pass->iterations * (double)(arrays * state->n * sizeof(double));
+	pass->work = (double)(arrays * state->n * sizeof(double));
 }
 
 static bool all_are(const double *array, size_t n, double value)
@@ -120,11 +125,11 @@ static const char *check(struct run *run, unsigned int cpu, char *text)
 	return ok ? NULL : "an array holds wrong values";
 }
 
-#define STREAM(kernel, lower, what)                                                              \
-	{                                                                                        \
-		.name = "mem.stream_" lower, .unit = "GB/s", .text = "STREAM " lower ": " what,  \
-		.higher = true, .scale = 1e-9, .parallel = true, .size = kernel, .setup = setup, \
-		.pass = pass, .check = check,                                                    \
+#define STREAM(kernel, lower, what)                                                             \
+	{                                                                                       \
+		.name = "mem.stream_" lower, .unit = "GB/s", .text = "STREAM " lower ": " what, \
+		.higher = true, .scale = 1e-9, .parallel = true, .size = kernel,                \
+		.iterations = TURNS, .setup = setup, .pass = pass, .check = check,              \
 	}
 
 const struct bench bench_mem_stream[] = {
