@@ -169,8 +169,7 @@ demo: deps
 	$Qtests/demo.sh $B
 
 bench: all $(KVM_GUESTS) $(KVM_TOOLS)
-	$QROUNDS=$(or $(ROUNDS),$(if $(QUICK),20,100)) tests/kvm/bench.sh $B
-	$Qtests/bench.sh $B $(if $(QUICK),--quick)
+	$QROUNDS=$(or $(ROUNDS),$(if $(QUICK),20,100)) tests/bench.sh $B $(if $(QUICK),--quick)
 
 # libFuzzer needs clang; FUZZ_SECONDS bounds each target.
 FUZZ_SECONDS ?= 30

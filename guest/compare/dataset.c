@@ -131,3 +131,35 @@ void rounds_free(struct rounds *rounds)
 	free(rounds->value);
 	memset(rounds, 0, sizeof(*rounds));
 }
+
+json_t *dataset_run_arms(const struct dataset *data)
+{
+	json_t *arms = json_object();
+
+	for (size_t i = 0; i < json_array_size(data->runs); i++)
+		json_object_update(arms, json_object_get(json_array_get(data->runs, i), "arms"));
+	return arms;
+}
+
+static bool has_text(const json_t *array, const json_t *text)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (json_equal(json_array_get(array, i), text))
+			return true;
+	return false;
+}
+
+json_t *dataset_run_warnings(const struct dataset *data)
+{
+	json_t *all = json_array(), *warnings, *text;
+
+	for (size_t i = 0; i < json_array_size(data->runs); i++) {
+		warnings = json_object_get(json_array_get(data->runs, i), "warnings");
+		for (size_t j = 0; j < json_array_size(warnings); j++) {
+			text = json_array_get(warnings, j);
+			if (!has_text(all, text))
+				json_array_append(all, text);
+		}
+	}
+	return all;
+}

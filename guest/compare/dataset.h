@@ -73,6 +73,13 @@ bool dataset_has(const struct dataset *data, const struct bench *bench, const ch
 unsigned int dataset_next_round(const struct dataset *data);
 
 /*
+ * The arms of all runs, as an object of facts by name, and each of their warnings once; new
+ * references.
+ */
+json_t *dataset_run_arms(const struct dataset *data);
+json_t *dataset_run_warnings(const struct dataset *data);
+
+/*
  * The median of each round's samples, warm-up left out, in the order of the rounds. Both arrays
  * belong to the caller, who frees them.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the figures were measured on. */
+#include <cpuid.h>
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -68,6 +69,32 @@ static bool has_flag(const char *flags, const char *flag)
 
 /* ---- the parts ---- */
 
+/* Who runs this machine if it is itself a virtual one: the signature of CPUID leaf 0x40000000. */
+static json_t *read_hypervisor(bool is_guest)
+{
+	unsigned int eax, signature[4] = {0};
+
+	if (!is_guest)
+		return json_null();
+	__cpuid(0x40000000, eax, signature[0], signature[1], signature[2]);
+	return text_or_null((const char *)signature);
+}
+
+/* "Amazon EC2 m7a.large", as the firmware's tables say; not all machines have some. */
+static json_t *read_machine(void)
+{
+	char vendor[128], product[128];
+	char *text;
+	json_t *machine;
+
+	file_read_line("/sys/class/dmi/id/sys_vendor", vendor, sizeof(vendor));
+	file_read_line("/sys/class/dmi/id/product_name", product, sizeof(product));
+	text = xasprintf("%s%s%s", vendor, vendor[0] && product[0] ? " " : "", product);
+	machine = text_or_null(text);
+	free(text);
+	return machine;
+}
+
 static void add_cpu(json_t *facts)
 {
 	char model[256], flags[8192], microcode[64];
@@ -79,6 +106,8 @@ static void add_cpu(json_t *facts)
 	json_object_set_new(facts, "microcode", text_or_null(microcode));
 	json_object_set_new(facts, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(facts, "is_guest", json_boolean(has_flag(flags, "hypervisor")));
+	json_object_set_new(facts, "hypervisor", read_hypervisor(has_flag(flags, "hypervisor")));
+	json_object_set_new(facts, "machine", read_machine());
 	json_object_set_new(facts, "hardware_virtualisation",
 			    json_boolean(has_flag(flags, "vmx") || has_flag(flags, "svm")));
 	json_object_set_new(facts, "smt", read_text("/sys/devices/system/cpu/smt/control"));
@@ -219,4 +248,27 @@ json_t *host_facts(const char *build_dir)
 	add_memory(facts);
 	add_tinyvmm(facts, build_dir);
 	return facts;
+}
+
+static const char *text_of(const json_t *facts, const char *key, const char *otherwise)
+{
+	const char *text = json_string_value(json_object_get(facts, key));
+
+	return text ? text : otherwise;
+}
+
+void host_describe(const json_t *facts, char *text, size_t size)
+{
+	const char *machine = text_of(facts, "machine", NULL);
+	json_int_t cpus = json_integer_value(json_object_get(facts, "cpus"));
+	bool is_guest = json_is_true(json_object_get(facts, "is_guest"));
+
+	(void)snprintf(text, size,
+		       "%s, %" JSON_INTEGER_FORMAT " CPU%s, Linux %s, KVM: %s; %s%s%s%s%s",
+		       text_of(facts, "cpu", "unknown CPU"), cpus, cpus == 1 ? "" : "s",
+		       text_of(facts, "kernel", "unknown"), text_of(facts, "kvm", "unknown"),
+		       is_guest ? "itself a virtual machine of " : "not itself a virtual machine",
+		       is_guest ? text_of(facts, "hypervisor", "an unknown hypervisor") : "",
+		       machine ? ", " : "", machine ? machine : "",
+		       is_guest ? ": its VMs are nested" : "");
 }

@@ -13,6 +13,9 @@
 /* A new reference; `build_dir` is where tinyvmm is. */
 json_t *host_facts(const char *build_dir);
 
+/* One line: CPU, kernel, kind of KVM, and whether this machine is itself a virtual one. */
+void host_describe(const json_t *facts, char *text, size_t size);
+
 /* Whether ring 0 of a guest is interpreted here (kvm_pvm). */
 bool host_has_software_kvm(void);
 

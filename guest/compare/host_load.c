@@ -79,8 +79,7 @@ static double number(const json_t *facts, const char *part, const char *key)
 json_t *host_warnings(const json_t *facts)
 {
 	const char *governor = json_string_value(json_object_get(facts, "governor"));
-	double cpus = (double)json_integer_value(json_object_get(facts, "cpus"));
-	double load = number(facts, "load_before", "load_average");
+	double busy = number(facts, "load_before", "busy_percent");
 	double steal = number(facts, "load_during", "steal_percent");
 	json_t *warnings = json_array();
 
@@ -95,10 +94,11 @@ json_t *host_warnings(const json_t *facts)
 	if (is(facts, "numa_balancing", "1") && !is(facts, "numa_nodes", "0"))
 		warn(warnings, "NUMA balancing moves pages while they are measured; echo 0 > "
 			       "/proc/sys/kernel/numa_balancing");
-	if (cpus > 0 && load > 0.25 * cpus)
+	if (busy > 10)
 		warn(warnings,
-		     "the machine was busy before the run: load average %.2f on %.0f CPUs", load,
-		     cpus);
+		     "the machine was busy before the run: %.0f %% of its CPU time, load average "
+		     "%.2f",
+		     busy, number(facts, "load_before", "load_average"));
 	if (steal > 1)
 		warn(warnings, "%.1f %% of the CPU time was stolen by the hypervisor below", steal);
 	return warnings;

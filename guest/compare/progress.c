@@ -25,6 +25,7 @@ void progress_start(struct progress *progress, size_t total)
 {
 	progress->on_terminal = isatty(STDERR_FILENO);
 	progress->start_ns = spawn_now_ns();
+	progress->deadline_ns = 0;
 	progress->done = 0;
 	progress->total = total;
 }
@@ -33,12 +34,16 @@ void progress_start(struct progress *progress, size_t total)
 static void time_left(const struct progress *progress, char *text, size_t size)
 {
 	int64_t elapsed = spawn_now_ns() - progress->start_ns;
-	size_t left = progress->total > progress->done ? progress->total - progress->done : 0;
+	int64_t cells = (int64_t)(progress->total - progress->done), left = INT64_MAX;
 
-	(void)snprintf(text, size, "unknown");
 	if (progress->done)
-		progress_format_time(elapsed / (int64_t)progress->done * (int64_t)left / 1000000000,
-				     text, size);
+		left = cells <= 0 ? 0 : elapsed / (int64_t)progress->done * cells;
+	if (progress->deadline_ns && progress->deadline_ns - progress->start_ns - elapsed < left)
+		left = progress->deadline_ns - progress->start_ns - elapsed;
+	if (left == INT64_MAX)
+		(void)snprintf(text, size, "unknown");
+	else
+		progress_format_time(left < 0 ? 0 : left / 1000000000, text, size);
 }
 
 void progress_cell(struct progress *progress, unsigned int round, const char *bench,

@@ -9,8 +9,8 @@
 
 struct progress {
 	bool on_terminal;
-	int64_t start_ns;
-	size_t done, total; /* cells */
+	int64_t start_ns, deadline_ns; /* the latter 0: none */
+	size_t done, total;	       /* cells */
 };
 
 void progress_start(struct progress *progress, size_t total);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "host.h"
 #include "html.h"
 #include "plot.h"
 #include "report.h"
@@ -34,7 +35,7 @@ static json_t *last_run(const struct page *page)
 
 static void print_arms(const struct page *page)
 {
-	json_t *arms = json_object_get(last_run(page), "arms"), *arm;
+	json_t *arms = dataset_run_arms(page->data), *arm;
 	const char *text, *detail;
 	const struct note *note;
 	void *at;
@@ -55,28 +56,28 @@ static void print_arms(const struct page *page)
 				     note->text);
 	}
 	fputs("</ul>\n", page->html);
+	json_decref(arms);
 }
 
 static void print_head(const struct page *page)
 {
 	json_t *run = last_run(page), *host = json_object_get(run, "host");
-	json_t *warnings = json_object_get(run, "warnings");
-	const char *cpu = json_string_value(json_object_get(host, "cpu"));
-	const char *kvm = json_string_value(json_object_get(host, "kvm"));
-	const char *kernel = json_string_value(json_object_get(host, "kernel"));
+	json_t *warnings = dataset_run_warnings(page->data);
 	const char *date = json_string_value(json_object_get(run, "date"));
 	const char *sha256 =
 		json_string_value(json_object_get(json_object_get(run, "bench_file"), "sha256"));
+	char text[512];
 	size_t i;
 
 	html_element(page->html, "h1", NULL, "One benchmark file, several ways to run it");
-	html_element(page->html, "p", NULL, "%s; Linux %s; KVM: %s; %s.", cpu ? cpu : "unknown CPU",
-		     kernel ? kernel : "unknown", kvm ? kvm : "unknown", date ? date : "no date");
+	host_describe(host, text, sizeof(text));
+	html_element(page->html, "p", NULL, "%s; %s.", text, date ? date : "no date");
 	html_element(page->html, "p", "dim", "SHA-256 of the benchmark file: %s",
 		     sha256 ? sha256 : "unknown");
 	for (i = 0; i < json_array_size(warnings); i++)
 		html_element(page->html, "p", "warn", "Warning: %s.",
 			     json_string_value(json_array_get(warnings, i)));
+	json_decref(warnings);
 	print_arms(page);
 	html_element(
 		page->html, "p", NULL,

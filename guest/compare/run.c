@@ -35,7 +35,10 @@ struct run {
 	unsigned int first_round, rounds; /* of this call, with a warm-up */
 	bool *done;			  /* by benchmark: known well enough (--until-ci) */
 	unsigned char *failures; /* by benchmark and arm, in a row; GIVE_UP_AFTER: no more */
-	bool interrupted;
+	/* --budget: when it ends, what each benchmark took in the last round, if any was cut. */
+	int64_t deadline_ns, *cost_ns;
+	size_t nr_ran; /* benchmarks, in the current round */
+	bool cut, interrupted;
 };
 
 /* ---- the record ---- */
@@ -75,6 +78,18 @@ static void record_benches(struct run *run)
 	json_object_set_new(run->record, "benches", benches);
 }
 
+/* For half a second: the load average still remembers a run that has just ended. */
+static json_t *look_at_load(struct run *run)
+{
+	const struct timespec pause = {.tv_nsec = 500000000};
+	struct host_load earlier;
+
+	host_load_read(&earlier);
+	nanosleep(&pause, NULL);
+	host_load_read(&run->before);
+	return host_load_between(&earlier, &run->before);
+}
+
 static void start_record(struct run *run)
 {
 	const struct settings *settings = run->session.settings;
@@ -84,18 +99,17 @@ static void start_record(struct run *run)
 	struct tm tm;
 
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	host_load_read(&run->before);
-	json_object_set_new(host, "load_before",
-			    json_pack("{s:f}", "load_average", run->before.load_average));
+	json_object_set_new(host, "load_before", look_at_load(run));
 	run->record = json_pack(
-		"{s:s, s:s, s:s, s:I, s:i, s:{s:i, s:i, s:i, s:s?, s:b}, s:{s:s, s:I}, s:o, s:o}",
+		"{s:s, s:s, s:s, s:I, s:i, s:{s:i, s:i, s:i, s:i, s:s?, s:b}, s:{s:s, s:I}, s:o, "
+		"s:o}",
 		"type", "run", "schema", DATASET_SCHEMA, "date", date, "seed",
 		(json_int_t)(run->seed & INT64_MAX), "first_round", (int)run->first_round,
 		"settings", "samples", (int)settings->samples, "min_ms", (int)settings->min_ms,
-		"cpus", (int)settings->cpus, "pin", settings->pin, "quick", (int)settings->quick,
-		"bench_file", "sha256", run->session.sha256, "bytes",
-		(json_int_t)file_size(run->session.bench_file), "host", host, "warnings",
-		host_warnings(host));
+		"cpus", (int)settings->cpus, "budget_s", (int)settings->budget_s, "pin",
+		settings->pin, "quick", (int)settings->quick, "bench_file", "sha256",
+		run->session.sha256, "bytes", (json_int_t)file_size(run->session.bench_file),
+		"host", host, "warnings", host_warnings(host));
 	record_arms(run);
 	record_benches(run);
 	json_array_append_new(run->session.data.runs, run->record);
@@ -221,6 +235,29 @@ static bool run_bench(struct run *run, struct prng *prng, size_t bench_index, un
 	return goes_on;
 }
 
+/* Whether the benchmark would not end in time. All arms or none: a round's ratios stay pairs. */
+static bool is_too_late(const struct run *run, size_t bench_index, int64_t now)
+{
+	return run->deadline_ns && now + run->cost_ns[bench_index] > run->deadline_ns;
+}
+
+/* False if interrupted. */
+static bool run_bench_in_time(struct run *run, struct prng *prng, size_t bench_index,
+			      unsigned int round)
+{
+	int64_t start = spawn_now_ns();
+	bool goes_on;
+
+	if (is_too_late(run, bench_index, start)) {
+		run->cut = true;
+		return true;
+	}
+	goes_on = run_bench(run, prng, bench_index, round);
+	run->cost_ns[bench_index] = spawn_now_ns() - start;
+	run->nr_ran++;
+	return goes_on;
+}
+
 /* False if interrupted. */
 static bool run_round(struct run *run, unsigned int round)
 {
@@ -230,14 +267,41 @@ static bool run_round(struct run *run, unsigned int round)
 	char what[32];
 
 	prng_shuffle(&prng, order, nr);
+	run->nr_ran = 0;
 	for (i = 0; goes_on && i < nr; i++)
 		if (!run->done[order[i]])
-			goes_on = run_bench(run, &prng, order[i], round);
+			goes_on = run_bench_in_time(run, &prng, order[i], round);
 	free(order);
 	(void)snprintf(what, sizeof(what), round == 0 ? "warm-up round" : "round %u", round);
-	if (goes_on)
+	if (goes_on && run->nr_ran)
 		progress_round(&run->progress, what);
 	return goes_on;
+}
+
+/* What has no figure because of --budget says so. */
+static void note_what_was_cut(struct run *run)
+{
+	struct session *session = &run->session;
+	struct dataset *data = &session->data;
+	struct rounds rounds;
+	char text[80];
+	size_t i, j;
+
+	(void)snprintf(text, sizeof(text), "did not fit into the %u s of --budget",
+		       session->settings->budget_s);
+	for (i = 0; run->cut && i < session->nr_bench; i++) {
+		const struct bench *bench = catalog_find(&data->benches, session->bench[i]->name);
+
+		for (j = 0; j < session->arm_names.nr; j++) {
+			const char *arm = dataset_arm(data, session->arm_names.at[j]);
+
+			dataset_rounds(data, bench, arm, &rounds);
+			if (rounds.nr == 0 && session->arms[j].ready &&
+			    !dataset_note(data, bench, arm))
+				dataset_add_note(data, bench, arm, run->first_round, false, text);
+			rounds_free(&rounds);
+		}
+	}
 }
 
 /* A full disk does not end the run: space may come back, and the data is kept in memory. */
@@ -250,6 +314,7 @@ static int run_rounds(struct run *run, struct reason *reason)
 	for (i = 0; i < run->session.arm_names.nr; i++)
 		nr_arms += run->session.arms[i].ready;
 	progress_start(&run->progress, run->rounds * run->session.nr_bench * nr_arms);
+	run->progress.deadline_ns = run->deadline_ns;
 	for (round = run->first_round; round < last && !run->interrupted; round++) {
 		run->interrupted = !run_round(run, round);
 		if (run->interrupted)
@@ -257,11 +322,12 @@ static int run_rounds(struct run *run, struct reason *reason)
 		error = save(run, reason);
 		if (error)
 			fprintf(stderr, "tinybench: %s; going on\n", reason->text);
-		if (mark_done(run))
+		if (mark_done(run) || run->nr_ran == 0)
 			break;
 	}
 	progress_end(&run->progress);
-	return error;
+	note_what_was_cut(run);
+	return run->cut ? save(run, reason) : error;
 }
 
 /* ---- before and after ---- */
@@ -312,6 +378,9 @@ static int plan_rounds(struct run *run, struct reason *reason)
 			run->first_round - 1 + settings->rounds);
 	run->rounds = last + 1 - run->first_round;
 	run->done = xcalloc(run->session.nr_bench + 1, sizeof(*run->done));
+	run->cost_ns = xcalloc(run->session.nr_bench + 1, sizeof(*run->cost_ns));
+	if (settings->budget_s)
+		run->deadline_ns = spawn_now_ns() + (int64_t)settings->budget_s * 1000000000;
 	run->failures = xcalloc(run->session.nr_bench * run->session.arm_names.nr + 1, 1);
 	run->seed = settings->has_seed ? settings->seed : (uint64_t)spawn_now_ns();
 	return 0;
@@ -364,6 +433,9 @@ static bool show(struct run *run)
 	table_print(stdout, &summary, &run->session.data);
 	for (i = 0; i < summary.nr; i++)
 		failed = failed || summary.at[i].failed;
+	if (run->cut)
+		printf("--budget %u: not all of the %u rounds fitted\n",
+		       run->session.settings->budget_s, run->session.settings->rounds);
 	if (report_save(&summary, &run->session.data, run->session.settings->out, &reason) < 0) {
 		fprintf(stderr, "tinybench: %s\n", reason.text);
 		failed = true;
@@ -404,6 +476,7 @@ int run_command(const struct settings *settings)
 	}
 out:
 	free(run.done);
+	free(run.cost_ns);
 	free(run.failures);
 	session_close(&run.session);
 	return status;

@@ -118,6 +118,11 @@ static int set_timeout(struct settings *settings, const char *value, struct reas
 	return parse_number("--timeout", value, 1, 86400, &settings->timeout_s, reason);
 }
 
+static int set_budget(struct settings *settings, const char *value, struct reason *reason)
+{
+	return parse_number("--budget", value, 1, 86400, &settings->budget_s, reason);
+}
+
 static int set_cpus(struct settings *settings, const char *value, struct reason *reason)
 {
 	return parse_number("--cpus", value, 1, 254, &settings->cpus, reason);
@@ -170,6 +175,8 @@ static const struct option_row {
 	 "which benchmarks, as in 'cpu.*,mem.stream_*'; by default all (aa: cpu.*)", set_bench},
 	{"rounds", "N", "measured rounds, by default 10 (with --until-ci: at most, by default 100)",
 	 set_rounds},
+	{"budget", "S", "stop after so many seconds, with as many of the rounds as fit",
+	 set_budget},
 	{"until-ci", "PCT", "go on until every ratio is known to +- PCT percent", set_until_ci},
 	{"pin", "LIST", "confine the run to these CPUs, and pin each vCPU to one of them", set_pin},
 	{"quick", NULL, "fewer and shorter samples: a first impression", set_quick},

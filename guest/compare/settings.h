@@ -28,6 +28,7 @@ struct settings {
 	const char *build_dir;	  /* NULL: where tinybench is */
 	const char *dirs[2];	  /* of report and diff */
 	unsigned int rounds;	  /* measured ones, without the warm-up round */
+	unsigned int budget_s;	  /* of all rounds together; 0: no limit */
 	double until_ci;	  /* percent; 0: exactly `rounds` rounds */
 	unsigned int samples;	  /* of a benchmark in a round */
 	unsigned int min_ms;	  /* of a sample */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "host.h"
 #include "table.h"
 
 void table_format_number(double value, char *text, size_t size)
@@ -43,15 +44,17 @@ static void print_run_facts(FILE *file, const struct dataset *data)
 {
 	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
 	json_t *host = json_object_get(run, "host");
-	json_t *warnings = json_object_get(run, "warnings");
-	const char *cpu, *kernel, *kvm;
+	json_t *warnings = dataset_run_warnings(data);
+	char text[512];
 	size_t i;
 
-	if (json_unpack(host, "{s:s, s:s, s:s}", "cpu", &cpu, "kernel", &kernel, "kvm", &kvm) == 0)
-		fprintf(file, "host: %s, %" JSON_INTEGER_FORMAT " CPUs, Linux %s, KVM: %s\n", cpu,
-			json_integer_value(json_object_get(host, "cpus")), kernel, kvm);
+	if (host) {
+		host_describe(host, text, sizeof(text));
+		fprintf(file, "host: %s\n", text);
+	}
 	for (i = 0; i < json_array_size(warnings); i++)
 		fprintf(file, "warning: %s\n", json_string_value(json_array_get(warnings, i)));
+	json_decref(warnings);
 }
 
 void table_print(FILE *file, const struct summary *summary, const struct dataset *data)

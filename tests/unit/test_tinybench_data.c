@@ -138,6 +138,7 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 	} cases[] = {
 		{"tinybench rnu", "the nearest are run"},
 		{"tinybench run --rounds 0", "--rounds 0: give a number from 1"},
+		{"tinybench run --budget 0", "--budget 0: give a number from 1"},
 		{"tinybench run --rounds 5x", "--rounds 5x"},
 		{"tinybench run --until-ci 0", "--until-ci 0: give percent"},
 		{"tinybench run --pin a", "--pin a: give a list of CPUs"},
@@ -434,7 +435,8 @@ static void what_spoils_a_measurement_is_a_warning(void **state)
 		{"{\"governor\": \"powersave\"}", "governor is \"powersave\""},
 		{"{\"turbo\": true}", "turbo is on"},
 		{"{\"tinyvmm_build\": \"sanitizers\"}", "built with sanitizers"},
-		{"{\"cpus\": 2, \"load_before\": {\"load_average\": 1.5}}", "was busy"},
+		{"{\"load_before\": {\"busy_percent\": 40.2, \"load_average\": 1.5}}",
+		 "was busy before the run: 40 % of its CPU time, load average 1.50"},
 		{"{\"load_during\": {\"steal_percent\": 2.5}}", "2.5 % of the CPU time was stolen"},
 		{"{\"numa_balancing\": \"1\", \"numa_nodes\": \"0-1\"}", "NUMA balancing"},
 	};
@@ -450,6 +452,32 @@ static void what_spoils_a_measurement_is_a_warning(void **state)
 			assert_non_null(strstr(json_string_value(json_array_get(warnings, 0)),
 					       cases[i].warning));
 		json_decref(warnings);
+		json_decref(facts);
+	}
+}
+
+static void the_host_says_whether_its_vms_are_nested(void **state)
+{
+	static const struct {
+		const char *facts, *text;
+	} cases[] = {
+		{"{\"cpu\": \"EPYC\", \"cpus\": 2, \"kernel\": \"6.1\", \"kvm\": \"hardware "
+		 "(kvm_amd)\", \"is_guest\": false, \"machine\": \"ACME 1\"}",
+		 "EPYC, 2 CPUs, Linux 6.1, KVM: hardware (kvm_amd); not itself a virtual machine, "
+		 "ACME 1"},
+		{"{\"cpus\": 1, \"is_guest\": true, \"hypervisor\": \"KVMKVMKVM\"}",
+		 "unknown CPU, 1 CPU, Linux unknown, KVM: unknown; itself a virtual machine of "
+		 "KVMKVMKVM: its VMs are nested"},
+	};
+	char text[512];
+	json_t *facts;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR_OF(cases); i++) {
+		facts = json_loads(cases[i].facts, 0, NULL);
+		host_describe(facts, text, sizeof(text));
+		assert_string_equal(text, cases[i].text);
 		json_decref(facts);
 	}
 }
@@ -528,6 +556,7 @@ int main(void)
 		cmocka_unit_test(a_diff_is_wider_than_either_side),
 		cmocka_unit_test(steal_and_load_come_from_proc_stat),
 		cmocka_unit_test(what_spoils_a_measurement_is_a_warning),
+		cmocka_unit_test(the_host_says_whether_its_vms_are_nested),
 		cmocka_unit_test(energy_survives_a_counter_that_wraps),
 		cmocka_unit_test(an_oci_bundle_has_all_namespaces_and_no_more_than_it_needs),
 	};
