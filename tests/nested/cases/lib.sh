@@ -11,29 +11,47 @@ out=/tmp/out err=/tmp/err
 append=
 limit=${limit:-150} # seconds that one guest may take; an emulated machine under load is slow
 
-# Level 1 runs only the cases that match `only`.
+# Level 1 runs only the cases that match `only`, and behind the first $done_before of them.
 it() {
 	name=$1
 	shift
 	if [ -n "$only" ] && ! echo "$name" | grep -Eq -- "$(echo "$only" | tr + ' ')"; then
 		return
 	fi
+	if [ "${done_before:-0}" -gt 0 ]; then
+		done_before=$((done_before - 1))
+		return
+	fi
+	# The emulated CPU fails a guest now and then (docs/testing.md), so a case has two tries. That the first
+	# one failed is shown in full and counted.
+	try "$@" || {
+		report NOTE
+		try "$@" || report FAIL
+	}
+}
+
+# try FUNCTION ARGUMENT...: runs the case once; false if it failed
+try() {
 	rm -rf /tmp/*
 	began=$(cut -d' ' -f1 /proc/uptime)
 	("$@")
-	case $? in
-	0) echo "@@ ok $name ($(seconds_since "$began") s)" ;;
-	77) echo "@@ SKIP $name: $(cat /tmp/why)" ;;
-	*)
-		echo "@@ FAIL $name: $(cat /tmp/why 2>/dev/null || echo "the case itself broke")"
-		show_log "the last tinyvmm:" /tmp/command
-		show_log "what it said:" $err
-		show_log "the end of its guest's console:" $out
-		echo "@@ ."
-		;;
-	esac
+	result=$?
 	# Nothing outlives its case; this machine is ours alone.
 	killall -q -9 tinyvmm nc sleep
+	case $result in
+	0) echo "@@ ok $name ($(seconds_since "$began") s)" ;;
+	77) echo "@@ SKIP $name: $(cat /tmp/why)" ;;
+	*) return 1 ;;
+	esac
+}
+
+# report KIND: what is known of a try that failed
+report() {
+	echo "@@ $1 $name: $(cat /tmp/why 2>/dev/null || echo "the case itself broke")"
+	show_log "the last tinyvmm:" /tmp/command
+	show_log "what it said:" $err
+	show_log "the end of its guest's console:" $out
+	echo "@@ ."
 }
 
 seconds_since() {
