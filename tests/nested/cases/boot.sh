@@ -18,20 +18,10 @@ boots() {
 	same "different words among four of them" "$(said rng_differs)" 4
 }
 
-# Each pair of kernel and format meets each number of vCPUs; each kernel and number meets each size.
-while read -r kernel cpus mib; do
-	it "boots $kernel with $cpus vCPUs and $mib MiB" boots "$kernel" "$cpus" "$mib"
-done <<-END
-	cloud/bzImage 1 512
-	cloud/bzImage 2 5120
-	cloud/bzImage 8 512
-	cloud/vmlinux 1 5120
-	cloud/vmlinux 2 512
-	cloud/vmlinux 8 5120
-	standard/bzImage 1 5120
-	standard/bzImage 2 512
-	standard/bzImage 8 5120
-	standard/vmlinux 1 512
-	standard/vmlinux 2 5120
-	standard/vmlinux 8 512
-END
+for kernel in cloud/bzImage cloud/vmlinux standard/bzImage standard/vmlinux; do
+	for cpus in 1 2 8; do
+		for mib in 512 5120; do
+			it "boots $kernel with $cpus vCPUs and $mib MiB" boots "$kernel" "$cpus" "$mib"
+		done
+	done
+done
