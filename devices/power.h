@@ -12,11 +12,11 @@
 #include "core/device.h"
 
 struct power_layout {
-	uint16_t port;				    /* the first of `nr_ports` */
-	uint16_t nr_ports;			    /* the registers' offsets are below it */
-	uint8_t sleep_control, sleep_status, reset; /* offsets, all different */
-	uint8_t s5_type;			    /* SLP_TYP in the \_S5 object */
-	uint8_t reset_value;			    /* RESET_VALUE in the FADT */
+	uint16_t port;		      /* the first of `nr_ports` */
+	uint16_t nr_ports;	      /* the registers' offsets are below it */
+	uint8_t sleep_control, reset; /* offsets; the status register is any other, and reads 0 */
+	uint8_t s5_type;	      /* SLP_TYP in the \_S5 object */
+	uint8_t reset_value;	      /* RESET_VALUE in the FADT */
 };
 
 /* Claims the ports of the layout; uses env's pio, end and log. 0 or -errno. */

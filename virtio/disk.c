@@ -29,9 +29,10 @@ static int parse_id(const char *id, struct disk_options *options, struct err *er
 	size_t len = id != NULL ? strlen(id) : 0;
 
 	if (len == 0 || len > DISK_ID_MAX)
-		return err_set(err, -EINVAL,
-			       "--disk %s: id=%s: an id has 1 to %d characters; give a shorter one",
-			       options->path, id != NULL ? id : "", DISK_ID_MAX);
+		return err_set(
+			err, -EINVAL,
+			"--disk %s: id=%s: an id has 1 to %d characters; give one of that length",
+			options->path, id != NULL ? id : "", DISK_ID_MAX);
 	for (size_t i = 0; i < len; i++) {
 		if (id[i] <= ' ' || id[i] > '~') /* 5.2.6: an ASCII string */
 			return err_set(

@@ -170,7 +170,8 @@ void describe_print(const struct describe_print *what, FILE *to)
 		boot_protocol_name(what->image->protocol), what->image->entry);
 	if (what->config->initrd != NULL)
 		fprintf(to, "initrd   %s\n", what->config->initrd);
-	fprintf(to, "cmdline  %s\n", what->board->cmdline);
+	fprintf(to, "cmdline  %s\n",
+		what->board->cmdline[0] != '\0' ? what->board->cmdline : "(none)");
 	print_memory(what, to);
 	print_cpus(what, to);
 	fprintf(to, "irqchip  %s%s\n",

@@ -70,7 +70,6 @@ static int create_power(const struct device_env *env, uint16_t port, struct back
 		.port = port,
 		.nr_ports = POWER_NR_PORTS,
 		.sleep_control = POWER_SLEEP_CONTROL,
-		.sleep_status = POWER_SLEEP_STATUS,
 		.reset = POWER_RESET,
 		.reset_value = POWER_RESET_VALUE,
 		.s5_type = POWER_S5_TYPE,

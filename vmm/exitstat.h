@@ -21,18 +21,15 @@
 
 /*
  * Why KVM_RUN returned, as far as the table tells apart. Names: exitstat_kind_name(). The detail is
- * the port, the address, the MSR, the hypercall's number.
+ * the port, the address, the hypercall's number.
  */
 enum exit_kind {
 	EXIT_PIO_IN,
 	EXIT_PIO_OUT,
 	EXIT_MMIO_READ,
 	EXIT_MMIO_WRITE,
-	EXIT_MSR_READ,
-	EXIT_MSR_WRITE,
 	EXIT_HLT,
 	EXIT_HYPERCALL,
-	EXIT_DEBUG,
 	EXIT_EINTR,    /* a kick or a signal */
 	EXIT_SHUTDOWN, /* triple fault */
 	EXIT_OTHER,    /* the detail is KVM's exit reason number */

@@ -14,13 +14,10 @@ bool exitstat_has_detail(enum exit_kind kind)
 	case EXIT_PIO_OUT:
 	case EXIT_MMIO_READ:
 	case EXIT_MMIO_WRITE:
-	case EXIT_MSR_READ:
-	case EXIT_MSR_WRITE:
 	case EXIT_HYPERCALL:
 	case EXIT_OTHER:
 		return true;
 	case EXIT_HLT:
-	case EXIT_DEBUG:
 	case EXIT_EINTR:
 	case EXIT_SHUTDOWN:
 	case EXIT_NR_KINDS:

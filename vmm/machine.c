@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "config_values.h"
 #include "describe.h"
 #include "device_table.h"
 #include "exit_status.h"
@@ -144,8 +145,14 @@ static int create_memory(struct machine *machine, struct err *err)
 	ret = describe_memory(&machine->mem, machine->hostmem.size_bytes, machine->hostmem.base);
 	if (ret == 0)
 		ret = vm_map_memory(machine->vm, &machine->mem);
-	if (ret < 0)
-		return err_set(err, ret, "--mem: KVM does not take the memory: %s", strerror(-ret));
+	if (ret < 0) {
+		char size[CONFIG_SIZE_TEXT];
+
+		config_format_size(size, machine->hostmem.size_bytes);
+		return err_set(err, ret,
+			       "--mem %s: this host's KVM cannot map that much (%s); ask for less",
+			       size, strerror(-ret));
+	}
 	return 0;
 }
 

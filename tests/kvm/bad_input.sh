@@ -74,6 +74,7 @@ memory without a number      | -k $three -m lots                      | --mem lo
 memory with an unknown unit  | -k $three -m 64Q                       | --mem 64Q
 memory of nothing            | -k $three -m 0                         | --mem 0
 memory that no host has      | -k $three -m 900000G                   | --mem
+memory that no KVM maps      | -k $three -m 64T                       | --mem 64T.*ask for less
 huge pages: 1 GiB pages, half of one | -k $three -m 512M,pages=1g     | --mem .*1g
 host node that is not there  | -k $three -m 64M,node=77               | --mem .*77
 unknown kind of pages        | -k $three -m 64M,pages=3k              | --mem .*3k

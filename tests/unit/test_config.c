@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,79 +14,91 @@
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static void parse(struct config *config, struct command_line *line, const char *text)
+/* A command line and what was made of it; parse() and the end of a test free that. */
+struct parsed {
+	struct command_line line;
+	struct config config;
+};
+
+static int setup(void **state)
+{
+	*state = calloc(1, sizeof(struct parsed));
+	return *state == NULL;
+}
+
+static int teardown(void **state)
+{
+	config_free(&((struct parsed *)*state)->config);
+	free(*state);
+	return 0;
+}
+
+static const struct config *parse(struct parsed *parsed, const char *text)
 {
 	struct err err = {""};
 
-	command_line_split(line, text);
-	if (config_parse(config, line->argc, line->argv, &err) != 0)
+	config_free(&parsed->config);
+	command_line_split(&parsed->line, text);
+	if (config_parse(&parsed->config, parsed->line.argc, parsed->line.argv, &err) != 0)
 		fail_msg("%s: %s", text, err.text);
+	return &parsed->config;
 }
 
 static void only_the_kernel_is_required(void **state)
 {
-	struct command_line line;
-	struct config config;
+	const struct config *config = parse(*state, "--kernel bzImage");
 
-	(void)state;
-	parse(&config, &line, "--kernel bzImage");
-	assert_int_equal(config.action, CONFIG_RUN);
-	assert_string_equal(config.kernel, "bzImage");
-	assert_null(config.initrd);
-	assert_null(config.append);
-	assert_int_equal(config.cpus.nr, 1);
-	assert_false(config.cpus.topology_given);
-	assert_int_equal(config.mem.size_bytes, 512ull << 20);
-	assert_int_equal(config.mem.pages, MEM_PAGES_DEFAULT);
-	assert_false(config.mem.prealloc);
-	assert_int_equal(config.mem.node, -1);
-	assert_false(config.pin.enabled);
-	assert_int_equal(config.nr_disks, 0);
-	assert_int_equal(config.nr_nets, 0);
-	assert_int_equal(config.rng, TRI_AUTO);
-	assert_int_equal(config.console, CONSOLE_STDIO);
-	assert_int_equal(config.nr_cpuid, 0);
-	assert_int_equal(config.irqchip, TRI_AUTO);
-	assert_int_equal(config.pit, TRI_AUTO);
-	assert_false(config.stats);
-	assert_false(config.restart_on_reset);
-	assert_int_equal(config.log_level, LOG_WARN);
-	assert_false(config.dry_run);
-	config_free(&config);
+	assert_int_equal(config->action, CONFIG_RUN);
+	assert_string_equal(config->kernel, "bzImage");
+	assert_null(config->initrd);
+	assert_null(config->append);
+	assert_int_equal(config->cpus.nr, 1);
+	assert_false(config->cpus.topology_given);
+	assert_int_equal(config->mem.size_bytes, 512ull << 20);
+	assert_int_equal(config->mem.pages, MEM_PAGES_DEFAULT);
+	assert_false(config->mem.prealloc);
+	assert_int_equal(config->mem.node, -1);
+	assert_false(config->pin.enabled);
+	assert_int_equal(config->nr_disks, 0);
+	assert_int_equal(config->nr_nets, 0);
+	assert_int_equal(config->rng, TRI_AUTO);
+	assert_int_equal(config->console, CONSOLE_STDIO);
+	assert_int_equal(config->nr_cpuid, 0);
+	assert_int_equal(config->irqchip, TRI_AUTO);
+	assert_int_equal(config->pit, TRI_AUTO);
+	assert_false(config->stats);
+	assert_false(config->restart_on_reset);
+	assert_int_equal(config->log_level, LOG_WARN);
+	assert_false(config->dry_run);
 }
 
 static void every_option_has_its_place(void **state)
 {
-	struct command_line line;
-	struct config config;
+	const struct config *config = parse(
+		*state, "-k vmlinux -i initrd -a quiet --console none --irqchip kernel --pit on "
+			"--stats=out.json --on-reset restart --log debug --dry-run");
 
-	(void)state;
-	parse(&config, &line,
-	      "-k vmlinux -i initrd -a quiet --console none --irqchip kernel --pit on "
-	      "--stats=out.json --on-reset restart --log debug --dry-run");
-	assert_string_equal(config.kernel, "vmlinux");
-	assert_string_equal(config.initrd, "initrd");
-	assert_string_equal(config.append, "quiet");
-	assert_int_equal(config.console, CONSOLE_NONE);
-	assert_int_equal(config.irqchip, TRI_ON);
-	assert_int_equal(config.pit, TRI_ON);
-	assert_true(config.stats);
-	assert_string_equal(config.stats_path, "out.json");
-	assert_true(config.restart_on_reset);
-	assert_int_equal(config.log_level, LOG_DEBUG);
-	assert_true(config.dry_run);
-	config_free(&config);
+	assert_string_equal(config->kernel, "vmlinux");
+	assert_string_equal(config->initrd, "initrd");
+	assert_string_equal(config->append, "quiet");
+	assert_int_equal(config->console, CONSOLE_NONE);
+	assert_int_equal(config->irqchip, TRI_ON);
+	assert_int_equal(config->pit, TRI_ON);
+	assert_true(config->stats);
+	assert_string_equal(config->stats_path, "out.json");
+	assert_true(config->restart_on_reset);
+	assert_int_equal(config->log_level, LOG_DEBUG);
+	assert_true(config->dry_run);
 
-	parse(&config, &line,
-	      "-k vmlinux --initrd=initrd -a '' --irqchip none --pit off --stats --on-reset exit");
-	assert_string_equal(config.initrd, "initrd");
-	assert_string_equal(config.append, "");
-	assert_int_equal(config.irqchip, TRI_OFF);
-	assert_int_equal(config.pit, TRI_OFF);
-	assert_true(config.stats);
-	assert_null(config.stats_path);
-	assert_false(config.restart_on_reset);
-	config_free(&config);
+	config = parse(*state, "-k vmlinux --initrd=initrd -a '' --irqchip none --pit off --stats "
+			       "--on-reset exit");
+	assert_string_equal(config->initrd, "initrd");
+	assert_string_equal(config->append, "");
+	assert_int_equal(config->irqchip, TRI_OFF);
+	assert_int_equal(config->pit, TRI_OFF);
+	assert_true(config->stats);
+	assert_null(config->stats_path);
+	assert_false(config->restart_on_reset);
 }
 
 static void cpus_derive_the_parts_of_the_topology_that_are_left_out(void **state)
@@ -113,20 +126,17 @@ static void cpus_derive_the_parts_of_the_topology_that_are_left_out(void **state
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
-		struct command_line line;
-		struct config config;
+		const struct config *config;
 		char text[96];
 
 		snprintf(text, sizeof(text), "-k a --cpus %s", cases[i].value);
-		parse(&config, &line, text);
-		assert_int_equal(config.cpus.nr, cases[i].nr);
-		assert_int_equal(config.cpus.topology_given, cases[i].given);
-		assert_int_equal(config.cpus.sockets, cases[i].sockets);
-		assert_int_equal(config.cpus.cores, cases[i].cores);
-		assert_int_equal(config.cpus.threads, cases[i].threads);
-		config_free(&config);
+		config = parse(*state, text);
+		assert_int_equal(config->cpus.nr, cases[i].nr);
+		assert_int_equal(config->cpus.topology_given, cases[i].given);
+		assert_int_equal(config->cpus.sockets, cases[i].sockets);
+		assert_int_equal(config->cpus.cores, cases[i].cores);
+		assert_int_equal(config->cpus.threads, cases[i].threads);
 	}
 }
 
@@ -147,19 +157,16 @@ static void mem_has_a_size_and_a_backing(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
-		struct command_line line;
-		struct config config;
+		const struct config *config;
 		char text[96];
 
 		snprintf(text, sizeof(text), "-k a -m %s", cases[i].value);
-		parse(&config, &line, text);
-		assert_int_equal(config.mem.size_bytes, cases[i].mem.size_bytes);
-		assert_int_equal(config.mem.pages, cases[i].mem.pages);
-		assert_int_equal(config.mem.prealloc, cases[i].mem.prealloc);
-		assert_int_equal(config.mem.node, cases[i].mem.node);
-		config_free(&config);
+		config = parse(*state, text);
+		assert_int_equal(config->mem.size_bytes, cases[i].mem.size_bytes);
+		assert_int_equal(config->mem.pages, cases[i].mem.pages);
+		assert_int_equal(config->mem.prealloc, cases[i].mem.prealloc);
+		assert_int_equal(config->mem.node, cases[i].mem.node);
 	}
 }
 
@@ -168,45 +175,37 @@ static void optional_arguments_are_attached(void **state)
 	static const unsigned int list[] = {0, 2, 3, 4, 5};
 	static const char *const spellings[] = {"-k a --pin=0,2-5", "-k a -p0,2-5",
 						"-p1 -k a --pin=0,2-5"};
-	struct command_line line;
-	struct config config;
+	const struct config *config;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < NR_OF(spellings); i++) {
-		parse(&config, &line, spellings[i]);
-		assert_true(config.pin.enabled);
-		assert_int_equal(config.pin.nr, 5);
-		assert_memory_equal(config.pin.cpus, list, sizeof(list));
-		config_free(&config);
+		config = parse(*state, spellings[i]);
+		assert_true(config->pin.enabled);
+		assert_int_equal(config->pin.nr, 5);
+		assert_memory_equal(config->pin.cpus, list, sizeof(list));
 	}
-	parse(&config, &line, "--pin=0 -p -k a --rng");
-	assert_true(config.pin.enabled);
-	assert_int_equal(config.pin.nr, 0);
-	assert_null(config.pin.cpus);
-	assert_int_equal(config.rng, TRI_ON);
-	config_free(&config);
-	parse(&config, &line, "-k a --rng=off");
-	assert_int_equal(config.rng, TRI_OFF);
-	config_free(&config);
+	config = parse(*state, "--pin=0 -p -k a --rng");
+	assert_true(config->pin.enabled);
+	assert_int_equal(config->pin.nr, 0);
+	assert_null(config->pin.cpus);
+	assert_int_equal(config->rng, TRI_ON);
+	config = parse(*state, "-k a --rng=off");
+	assert_int_equal(config->rng, TRI_OFF);
 }
 
 static void disks_and_nets_are_collected(void **state)
 {
-	struct command_line line;
-	struct config config;
+	const struct config *config =
+		parse(*state, "-k a -d a.img,ro --disk b.img,id=B --net tap -n tap=tap7");
 
-	(void)state;
-	parse(&config, &line, "-k a -d a.img,ro --disk b.img,id=B --net tap -n tap=tap7");
-	assert_int_equal(config.nr_disks, 2);
-	assert_string_equal(config.disk[0].path, "a.img");
-	assert_true(config.disk[0].read_only);
-	assert_string_equal(config.disk[1].path, "b.img");
-	assert_string_equal(config.disk[1].id, "B");
-	assert_int_equal(config.nr_nets, 2);
-	assert_string_equal(config.net[0].ifname, "");
-	assert_string_equal(config.net[1].ifname, "tap7");
-	config_free(&config);
+	assert_int_equal(config->nr_disks, 2);
+	assert_string_equal(config->disk[0].path, "a.img");
+	assert_true(config->disk[0].read_only);
+	assert_string_equal(config->disk[1].path, "b.img");
+	assert_string_equal(config->disk[1].id, "B");
+	assert_int_equal(config->nr_nets, 2);
+	assert_string_equal(config->net[0].ifname, "");
+	assert_string_equal(config->net[1].ifname, "tap7");
 }
 
 static void the_console_goes_to_one_of_four_places(void **state)
@@ -224,53 +223,41 @@ static void the_console_goes_to_one_of_four_places(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
-		struct command_line line;
-		struct config config;
+		const struct config *config = parse(*state, cases[i].text);
 
-		parse(&config, &line, cases[i].text);
-		assert_int_equal(config.console, cases[i].kind);
+		assert_int_equal(config->console, cases[i].kind);
 		if (cases[i].path != NULL)
-			assert_string_equal(config.console_path, cases[i].path);
+			assert_string_equal(config->console_path, cases[i].path);
 		else
-			assert_null(config.console_path);
-		config_free(&config);
+			assert_null(config->console_path);
 	}
 }
 
 static void cpuid_features_are_collected_in_order(void **state)
 {
-	struct command_line line;
-	struct config config;
+	const struct config *config = parse(*state, "-k a --cpuid -avx2,+x2apic --cpuid +sse4_1");
 
-	(void)state;
-	parse(&config, &line, "-k a --cpuid -avx2,+x2apic --cpuid +sse4_1");
-	assert_int_equal(config.nr_cpuid, 3);
-	assert_string_equal(config.cpuid[0].name, "avx2");
-	assert_false(config.cpuid[0].force);
-	assert_string_equal(config.cpuid[1].name, "x2apic");
-	assert_true(config.cpuid[1].force);
-	assert_string_equal(config.cpuid[2].name, "sse4_1");
-	assert_true(config.cpuid[2].force);
-	config_free(&config);
+	assert_int_equal(config->nr_cpuid, 3);
+	assert_string_equal(config->cpuid[0].name, "avx2");
+	assert_false(config->cpuid[0].force);
+	assert_string_equal(config->cpuid[1].name, "x2apic");
+	assert_true(config->cpuid[1].force);
+	assert_string_equal(config->cpuid[2].name, "sse4_1");
+	assert_true(config->cpuid[2].force);
 }
 
 static void the_last_of_repeated_options_counts(void **state)
 {
-	struct command_line line;
-	struct config config;
+	const struct config *config = parse(
+		*state, "-k a -k b -c 8,sockets=2 -c 3 -m 1G,prealloc -m 2G --stats=x --stats");
 
-	(void)state;
-	parse(&config, &line,
-	      "-k a -k b -c 8,sockets=2 -c 3 -m 1G,prealloc -m 2G --stats=x --stats");
-	assert_string_equal(config.kernel, "b");
-	assert_int_equal(config.cpus.nr, 3);
-	assert_false(config.cpus.topology_given);
-	assert_int_equal(config.mem.size_bytes, 2ull << 30);
-	assert_false(config.mem.prealloc);
-	assert_null(config.stats_path);
-	config_free(&config);
+	assert_string_equal(config->kernel, "b");
+	assert_int_equal(config->cpus.nr, 3);
+	assert_false(config->cpus.topology_given);
+	assert_int_equal(config->mem.size_bytes, 2ull << 30);
+	assert_false(config->mem.prealloc);
+	assert_null(config->stats_path);
 }
 
 static void help_and_version_need_nothing_else(void **state)
@@ -287,30 +274,28 @@ static void help_and_version_need_nothing_else(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
-		struct command_line line;
-		struct config config;
+		const struct config *config = parse(*state, cases[i].text);
 
-		parse(&config, &line, cases[i].text);
-		assert_int_equal(config.action, cases[i].action);
-		config_free(&config);
+		assert_int_equal(config->action, cases[i].action);
 	}
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_the_kernel_is_required),
-		cmocka_unit_test(every_option_has_its_place),
-		cmocka_unit_test(cpus_derive_the_parts_of_the_topology_that_are_left_out),
-		cmocka_unit_test(mem_has_a_size_and_a_backing),
-		cmocka_unit_test(optional_arguments_are_attached),
-		cmocka_unit_test(disks_and_nets_are_collected),
-		cmocka_unit_test(the_console_goes_to_one_of_four_places),
-		cmocka_unit_test(cpuid_features_are_collected_in_order),
-		cmocka_unit_test(the_last_of_repeated_options_counts),
-		cmocka_unit_test(help_and_version_need_nothing_else),
+		TEST(only_the_kernel_is_required),
+		TEST(every_option_has_its_place),
+		TEST(cpus_derive_the_parts_of_the_topology_that_are_left_out),
+		TEST(mem_has_a_size_and_a_backing),
+		TEST(optional_arguments_are_attached),
+		TEST(disks_and_nets_are_collected),
+		TEST(the_console_goes_to_one_of_four_places),
+		TEST(cpuid_features_are_collected_in_order),
+		TEST(the_last_of_repeated_options_counts),
+		TEST(help_and_version_need_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,13 +53,13 @@ static void each_kind_and_detail_is_a_key_of_its_own(void **state)
 	exitstat_add(stat, EXIT_PIO_IN, 0x3f8, 200);
 	exitstat_add(stat, EXIT_PIO_OUT, 0x3f9, 300);
 	exitstat_add(stat, EXIT_PIO_OUT, 0x3f8, 400);
-	exitstat_add(stat, EXIT_MSR_WRITE, UINT64_MAX, 500);
+	exitstat_add(stat, EXIT_HYPERCALL, UINT64_MAX, 500);
 	assert_int_equal(nr_rows(stat), 4);
 	assert_int_equal(histogram_count(&find_row(stat, EXIT_PIO_OUT, 0x3f8, false)->ticks), 2);
 	assert_int_equal(find_row(stat, EXIT_PIO_OUT, 0x3f8, false)->ticks.sum, 500);
 	assert_int_equal(find_row(stat, EXIT_PIO_IN, 0x3f8, false)->ticks.sum, 200);
 	assert_int_equal(find_row(stat, EXIT_PIO_OUT, 0x3f9, false)->ticks.max, 300);
-	assert_int_equal(find_row(stat, EXIT_MSR_WRITE, UINT64_MAX, false)->ticks.sum, 500);
+	assert_int_equal(find_row(stat, EXIT_HYPERCALL, UINT64_MAX, false)->ticks.sum, 500);
 	exitstat_destroy(stat);
 	exitstat_destroy(NULL);
 }
@@ -195,10 +195,24 @@ static void make_report(struct report_fixture *fixture)
 	};
 }
 
-static void destroy_report(struct report_fixture *fixture)
+static int setup(void **state)
 {
+	struct report_fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	make_report(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct report_fixture *fixture = *state;
+
 	exitstat_destroy(fixture->vcpu[0]);
 	exitstat_destroy(fixture->vcpu[1]);
+	free(fixture);
+	return 0;
 }
 
 static char *print_to_string(void (*print)(const struct exitstat_report *, FILE *),
@@ -265,14 +279,12 @@ static void the_table_sums_vcpus_then_shows_each_by_total_time(void **state)
 		"hlt 1 1 0.50 5000.00 5000.00 5000.00 5000.00",
 		"exits 2",
 	};
-	struct report_fixture fixture;
+	struct report_fixture *fixture = *state;
 	const char *at;
 	char *text;
 	size_t i;
 
-	(void)state;
-	make_report(&fixture);
-	text = print_to_string(exitstat_print_table, &fixture.report);
+	text = print_to_string(exitstat_print_table, &fixture->report);
 	at = text;
 	for (i = 0; i < NR_OF(lines); i++) {
 		at = find_line(at, lines[i]);
@@ -281,25 +293,21 @@ static void the_table_sums_vcpus_then_shows_each_by_total_time(void **state)
 	}
 	assert_null(strstr(text, "pages_4k")); /* zeros are not worth a line */
 	free(text);
-	destroy_report(&fixture);
 }
 
 static void one_vcpu_is_shown_once(void **state)
 {
-	struct report_fixture fixture;
+	struct report_fixture *fixture = *state;
 	char *text;
 
-	(void)state;
-	make_report(&fixture);
-	fixture.report.nr_vcpus = 1;
-	fixture.report.name_of = NULL;
-	fixture.report.wall_seconds = 0;
-	text = print_to_string(exitstat_print_table, &fixture.report);
+	fixture->report.nr_vcpus = 1;
+	fixture->report.name_of = NULL;
+	fixture->report.wall_seconds = 0;
+	text = print_to_string(exitstat_print_table, &fixture->report);
 	assert_non_null(find_line(text, "pio-out 0x3f8 10 - - 20.00 20.00 20.00 20.00"));
 	assert_non_null(find_line(text, "KVM's own counters, the vCPU"));
 	assert_null(strstr(text, "vCPU 0"));
 	free(text);
-	destroy_report(&fixture);
 }
 
 static void no_exits_are_said_to_be_none(void **state)
@@ -339,14 +347,12 @@ static void the_json_holds_what_the_table_shows(void **state)
 		"{\"name\":\"pages_4k\",\"vcpu\":null,\"value\":0}",
 		"{\"name\":\"exits\",\"vcpu\":1,\"value\":2}",
 	};
-	struct report_fixture fixture;
+	struct report_fixture *fixture = *state;
 	const char *at;
 	char *text;
 	size_t i;
 
-	(void)state;
-	make_report(&fixture);
-	text = print_to_string(exitstat_print_json, &fixture.report);
+	text = print_to_string(exitstat_print_json, &fixture->report);
 	at = text;
 	for (i = 0; i < NR_OF(parts); i++) {
 		at = strstr(at, parts[i]);
@@ -354,7 +360,6 @@ static void the_json_holds_what_the_table_shows(void **state)
 			fail_msg("no %s, in its place, in\n%s", parts[i], text);
 	}
 	free(text);
-	destroy_report(&fixture);
 }
 
 static void the_json_is_json(void **state)
@@ -365,23 +370,20 @@ static void the_json_is_json(void **state)
 		"([.vcpus[].exits[].count] | add) == 45 and "
 		"([.kvm[] | select(.name == \"exits\") | .value] | add) == 42 and "
 		".exits[1].name == \"serial \\\"1\\\"\\\\\\u0001\\u00c3\"";
-	struct report_fixture fixture;
+	struct report_fixture *fixture = *state;
 	struct tempdir dir;
 	char command[1024];
 	char *text;
 
-	(void)state;
 	if (system("command -v jq >/dev/null") != 0)
 		skip();
-	make_report(&fixture);
-	text = print_to_string(exitstat_print_json, &fixture.report);
+	text = print_to_string(exitstat_print_json, &fixture->report);
 	tempdir_create(&dir);
 	tempdir_write(&dir, "stats.json", text);
 	snprintf(command, sizeof(command), "jq -e '%s' %s/stats.json >/dev/null", filter, dir.path);
 	assert_int_equal(system(command), 0);
 	tempdir_remove(&dir);
 	free(text);
-	destroy_report(&fixture);
 }
 
 int main(void)
@@ -391,11 +393,13 @@ int main(void)
 		cmocka_unit_test(keys_that_find_no_room_are_counted_by_kind),
 		cmocka_unit_test(every_kind_has_a_name_of_its_own),
 		cmocka_unit_test(a_reader_never_sees_a_row_without_its_key),
-		cmocka_unit_test(the_table_sums_vcpus_then_shows_each_by_total_time),
-		cmocka_unit_test(one_vcpu_is_shown_once),
+		cmocka_unit_test_setup_teardown(the_table_sums_vcpus_then_shows_each_by_total_time,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(one_vcpu_is_shown_once, setup, teardown),
 		cmocka_unit_test(no_exits_are_said_to_be_none),
-		cmocka_unit_test(the_json_holds_what_the_table_shows),
-		cmocka_unit_test(the_json_is_json),
+		cmocka_unit_test_setup_teardown(the_json_holds_what_the_table_shows, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_json_is_json, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,7 +178,6 @@ static const struct power_layout layout = {
 	.port = 0x600,
 	.nr_ports = 4,
 	.sleep_control = 0,
-	.sleep_status = 1,
 	.reset = 2,
 	.s5_type = 5,
 	.reset_value = 1,

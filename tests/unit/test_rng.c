@@ -40,6 +40,18 @@ static void start(struct fake_guest *g, uint16_t queue_size)
 	assert_true(fake_handshake(g, ALL_FEATURES, queue_size));
 }
 
+/* Hands over the chain and takes it back; the bytes that the device says it has written. */
+static uint32_t serve(struct fake_guest *g, const struct fake_buf *part, unsigned int nr)
+{
+	uint32_t written;
+	uint16_t head;
+
+	fake_add(&g->vq[0], part, nr);
+	fake_kick(&g->vq[0]);
+	assert_true(fake_reap(&g->vq[0], &head, &written));
+	return written;
+}
+
 /* Whether the bytes look written: 16 or more random ones are all zero once in 2^128 times. */
 static bool looks_random(struct fake_guest *g, gpa_t at, uint32_t len)
 {
@@ -81,16 +93,11 @@ static void a_buffer_is_filled_and_nothing_beside_it(void **state)
 	struct fake_guest *g = *state;
 	struct fake_buf around;
 	struct fake_buf buf;
-	uint16_t head;
-	uint32_t written;
 
 	start(g, 8);
 	around = fake_in(g, 64 + 64 + 64);
 	buf = (struct fake_buf){.at = gpa_add(around.at, 64), .len = 64, .device_writes = true};
-	fake_add(&g->vq[0], &buf, 1);
-	fake_kick(&g->vq[0]);
-	assert_true(fake_reap(&g->vq[0], &head, &written));
-	assert_int_equal(written, 64);
+	assert_int_equal(serve(g, &buf, 1), 64);
 	assert_true(looks_random(g, buf.at, 64));
 	assert_true(is_zero(g, around.at, 64));
 	assert_true(is_zero(g, gpa_add(around.at, 128), 64));
@@ -119,17 +126,12 @@ static void it_does_not_matter_how_the_buffer_is_cut(void **state)
 {
 	struct fake_guest *g = *state;
 	struct fake_buf part[8];
-	uint16_t head;
-	uint32_t written;
 
 	start(g, 8);
 	for (uint32_t piece = 16; piece <= 128; piece += 7) {
 		struct fake_buf whole = fake_in(g, 128);
 
-		fake_add(&g->vq[0], part, fake_cut(whole, piece, part, 8));
-		fake_kick(&g->vq[0]);
-		assert_true(fake_reap(&g->vq[0], &head, &written));
-		assert_int_equal(written, 128);
+		assert_int_equal(serve(g, part, fake_cut(whole, piece, part, 8)), 128);
 		assert_true(looks_random(g, whole.at, 16));
 		assert_true(looks_random(g, gpa_add(whole.at, 112), 16));
 	}
@@ -140,15 +142,10 @@ static void a_huge_buffer_gets_a_bounded_part(void **state)
 {
 	struct fake_guest *g = *state;
 	struct fake_buf buf;
-	uint16_t head;
-	uint32_t written;
 
 	start(g, 8);
 	buf = fake_in(g, 0x100000);
-	fake_add(&g->vq[0], &buf, 1);
-	fake_kick(&g->vq[0]);
-	assert_true(fake_reap(&g->vq[0], &head, &written));
-	assert_int_equal(written, RNG_MAX);
+	assert_int_equal(serve(g, &buf, 1), RNG_MAX);
 	assert_true(looks_random(g, gpa_add(buf.at, RNG_MAX - 16), 16));
 	assert_true(is_zero(g, gpa_add(buf.at, RNG_MAX), 64));
 }
@@ -158,20 +155,13 @@ static void a_readable_buffer_is_neither_read_nor_written(void **state)
 {
 	struct fake_guest *g = *state;
 	struct fake_buf buf[2];
-	uint16_t head;
-	uint32_t written;
 	char bytes[5];
 
 	start(g, 8);
 	buf[0] = fake_out(g, "keep", 5);
 	buf[1] = fake_in(g, 16);
-	fake_add(&g->vq[0], buf, 1);
-	fake_add(&g->vq[0], buf, 2);
-	fake_kick(&g->vq[0]);
-	assert_true(fake_reap(&g->vq[0], &head, &written));
-	assert_int_equal(written, 0);
-	assert_true(fake_reap(&g->vq[0], &head, &written));
-	assert_int_equal(written, 16);
+	assert_int_equal(serve(g, buf, 1), 0);
+	assert_int_equal(serve(g, buf, 2), 16);
 	fake_get(g, buf[0].at, bytes, 5);
 	assert_string_equal(bytes, "keep");
 	assert_int_equal(fake_status(g) & VIRTIO_STATUS_NEEDS_RESET, 0);
@@ -181,15 +171,10 @@ static void a_chain_without_bytes_goes_back(void **state)
 {
 	struct fake_guest *g = *state;
 	struct fake_buf buf;
-	uint16_t head;
-	uint32_t written;
 
 	start(g, 8);
 	buf = fake_in(g, 0);
-	fake_add(&g->vq[0], &buf, 1);
-	fake_kick(&g->vq[0]);
-	assert_true(fake_reap(&g->vq[0], &head, &written));
-	assert_int_equal(written, 0);
+	assert_int_equal(serve(g, &buf, 1), 0);
 }
 
 /*
@@ -220,8 +205,6 @@ static void a_bad_chain_needs_a_reset_and_the_reset_recovers(void **state)
 	struct fake_guest *g = *state;
 	struct fake_buf bad = {.at = gpa(FAKE_RAM_END - 8), .len = 16, .device_writes = true};
 	struct fake_buf good;
-	uint16_t head;
-	uint32_t written;
 
 	start(g, 8);
 	good = fake_in(g, 16);
@@ -232,10 +215,7 @@ static void a_bad_chain_needs_a_reset_and_the_reset_recovers(void **state)
 	assert_true(fake_status(g) & VIRTIO_STATUS_NEEDS_RESET);
 
 	start(g, 8);
-	fake_add(&g->vq[0], &good, 1);
-	fake_kick(&g->vq[0]);
-	assert_true(fake_reap(&g->vq[0], &head, &written));
-	assert_int_equal(written, 16);
+	assert_int_equal(serve(g, &good, 1), 16);
 }
 
 static void two_devices_know_nothing_of_each_other(void **state)
