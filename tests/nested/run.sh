@@ -121,9 +121,12 @@ frozen_seconds=90 # level 1 shows a sign of life every 5
 # meant for us: a line for each case as it comes, and what belongs to a failure in one piece. What it
 # learns is in its caller's $at (file:cases that are done in it), $shown and $outcome.
 follow() {
-	local name=$1 log=$2 failure='' line
+	local name=$1 log=$2 failure='' line status
 	outcome=lost
-	while IFS= read -r -t $frozen_seconds -u 4 line; do
+	while :; do
+		IFS= read -r -t $frozen_seconds -u 4 line
+		status=$?
+		[ $status = 0 ] || break
 		line=${line%$'\r'}
 		[ "$line" != '@@ alive' ] || continue
 		echo "$line" >>"$log"
@@ -145,8 +148,8 @@ follow() {
 		'@@ end') outcome=ended ;;
 		esac
 	done
-	# read(1) in bash: above 128 means that the time was up.
-	[ $? -le 128 ] || [ $outcome = ended ] || outcome=frozen
+	# bash: above 128 means that the time was up.
+	[ $status -le 128 ] || [ $outcome = ended ] || outcome=frozen
 }
 
 # venue NAME HOST_CPU SMP CASES QEMU_OPTION...: a machine that runs these files of cases. Errors of QEMU may freeze all
