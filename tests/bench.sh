@@ -12,8 +12,8 @@ build=$1 quick=${2:-}
 start=$(date +%s)
 out=$build/bench/compare-$(date +%Y%m%d-%H%M%S)
 if [ -n "$quick" ]; then
-	seconds=160 curve_seconds=25 curve_bench=mem.chase_64k,mem.chase_16m,mem.chase_256m
-	set -- --quick --samples 1 --min-ms 3 --rounds 12 --timeout 20 --bench \
+	seconds=160 curve_seconds=25 curve_bench=mem.chase_16m,mem.chase_64m
+	set -- --quick --samples 2 --min-ms 3 --rounds 12 --timeout 20 --bench \
 		'cpu.*,mem.stream_copy,mem.stream_triad,mem.chase_64k,mem.chase_16m,mem.fault,trap.*,life.first_output,life.total,life.image,blk.seqread,blk.randread_qd1,blk.randread_qd32,energy.*'
 else
 	seconds=1140 curve_seconds=240 curve_bench='mem.chase_*,mem.random_*'
@@ -27,7 +27,7 @@ status=$?
 # What could not run has its reason in the table, and a bad figure is no broken build.
 [ "$status" -le 1 ] || exit "$status"
 # Rounds go on where the others ended: as many as there is time for.
-"$build/tinybench" run --out "$out" --budget "$(left)" --samples 1 --min-ms 5 --rounds 1000 --bench "$curve_bench" \
+"$build/tinybench" run --out "$out" --budget "$(left)" --samples 3 --min-ms 3 --rounds 1000 --bench "$curve_bench" \
 	--arms native:pages=4k,vm:pages=4k,native:pages=thp,vm:pages=thp
 status=$?
 [ "$status" = 1 ] && status=0

@@ -127,6 +127,7 @@ static void show_group_plots(struct page *page, const char *group)
 			  "mem.chase_", NULL);
 		show_plot(page, "Random access: time of an access over the working set", plot_sizes,
 			  "mem.random_", NULL);
+		report_paging(page->html, page->data);
 	} else if (strcmp(group, "blk") == 0) {
 		show_plot(page, "4 KiB random reads over queue depth", plot_depths,
 			  "blk.randread_qd", NULL);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "html.h"
+#include "paging.h"
 #include "report_tables.h"
 #include "study.h"
 #include "table.h"
@@ -159,6 +160,61 @@ void report_group(FILE *html, const struct summary *summary, const char *group)
 	}
 	fputs("</table></div>\n", html);
 	print_sentences(html, summary, group);
+}
+
+/* ---- paging ---- */
+
+static void print_difference(FILE *html, const struct estimate *estimate)
+{
+	html_element(html, "td", "n", "%.3g (%.3g .. %.3g)", estimate->median, estimate->lo,
+		     estimate->hi);
+}
+
+static void print_paging(FILE *html, const struct paging *paging)
+{
+	char text[300];
+
+	paging_say(paging, text, sizeof(text));
+	fputs("<tr>", html);
+	html_element(html, "td", NULL, "%s", paging->bench->name);
+	html_element(html, "td", "n", "%.4g", paging->native_4k);
+	html_element(html, "td", "n", "%.4g", paging->vm_4k);
+	html_element(html, "td", "n", "%.4g", paging->native_2m);
+	html_element(html, "td", "n", "%.4g", paging->vm_2m);
+	print_difference(html, &paging->extra_4k);
+	print_difference(html, &paging->extra_2m);
+	print_difference(html, &paging->walks);
+	html_element(html, "td", NULL, "%s", text);
+	fputs("</tr>\n", html);
+}
+
+void report_paging(FILE *html, const struct dataset *data)
+{
+	struct paging paging;
+	bool any = false;
+
+	html_element(html, "h3", NULL, "Which part of an access is paging");
+	for (size_t i = 0; i < data->benches.nr; i++) {
+		if (!paging_concerns(data->benches.at[i]) ||
+		    !paging_make(&paging, data, data->benches.at[i]))
+			continue;
+		if (!any)
+			fputs("<div class=\"scroll\"><table class=\"results\">\n<tr><th>ns an "
+			      "access"
+			      "<th>native, 4 KiB<th>vm, 4 KiB<th>native, 2 MiB<th>vm, 2 MiB"
+			      "<th>vm - native, 4 KiB<th>vm - native, 2 MiB<th>of it page walks"
+			      "<th>what it says</tr>\n",
+			      html);
+		any = true;
+		print_paging(html, &paging);
+	}
+	if (any)
+		fputs("</table></div>\n", html);
+	html_element(html, "p", "dim",
+		     any ? "Pages of 2 MiB make nearly all walks of page tables go away. What a VM "
+			   "adds with pages of 4 KiB and not with those is its walks; what it adds "
+			   "with both is something else."
+			 : "Not split: that takes the arms " PAGING_ARMS ".");
 }
 
 /* ---- the host ---- */

@@ -13,6 +13,9 @@ void report_study(FILE *html, const struct summary *summary);
 /* All results of one group, and why others are missing. */
 void report_group(FILE *html, const struct summary *summary, const char *group);
 
+/* What a VM adds to memory accesses, split into page walks and the rest. */
+void report_paging(FILE *html, const struct dataset *data);
+
 /* The facts about the host as a table of keys and values. */
 void report_host(FILE *html, const json_t *host);
 

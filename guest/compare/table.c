@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "paging.h"
 #include "table.h"
 
 void table_format_number(double value, char *text, size_t size)
@@ -57,6 +58,20 @@ static void print_run_facts(FILE *file, const struct dataset *data)
 	json_decref(warnings);
 }
 
+static void print_paging(FILE *file, const struct dataset *data)
+{
+	struct paging paging;
+	char text[300];
+
+	for (size_t i = 0; i < data->benches.nr; i++) {
+		if (!paging_concerns(data->benches.at[i]) ||
+		    !paging_make(&paging, data, data->benches.at[i]))
+			continue;
+		paging_say(&paging, text, sizeof(text));
+		fprintf(file, "%-22s paging: %s\n", data->benches.at[i]->name, text);
+	}
+}
+
 void table_print(FILE *file, const struct summary *summary, const struct dataset *data)
 {
 	const struct bench *last = NULL;
@@ -75,5 +90,6 @@ void table_print(FILE *file, const struct summary *summary, const struct dataset
 			fprintf(file, "%-22s %-7s %-14s not measured: %s\n", "(all)", "", note->arm,
 				note->text);
 	}
+	print_paging(file, data);
 	print_run_facts(file, data);
 }

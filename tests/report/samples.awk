@@ -35,6 +35,12 @@ BEGIN {
 	for (i = 1; i <= 9; i++) {
 		bench("mem.chase_" sizes[i], "ns", "lower", 2 ^ i, 1, 1 + i / 20)
 		bench("mem.random_" sizes[i], "ns", "lower", 1.5 ^ i, 1, 1 + i / 30)
+		for (round = 9; round <= 16; round++) {
+			sample("mem.chase_" sizes[i], "ns", "lower", "native:pages=4k", round, 2 ^ i)
+			sample("mem.chase_" sizes[i], "ns", "lower", "vm:pages=4k", round, 2.3 ^ i)
+			sample("mem.chase_" sizes[i], "ns", "lower", "native:pages=thp", round, 1.8 ^ i)
+			sample("mem.chase_" sizes[i], "ns", "lower", "vm:pages=thp", round, 1.9 ^ i)
+		}
 	}
 	bench("mem.stream_copy", "GB/s", "higher", 40, 1, 0.98)
 	bench("trap.cpuid", "ns", "lower", 100, 1, 12)
