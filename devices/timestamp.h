@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A clock of tinyvmm's own, for payloads that measure exits: a read says when the VMM served it, in
- * ticks of the host's time stamp counter. Together with the guest's own readings before and after
- * that splits an exit into its way out and its way back.
+ * A window for payloads on what the VMM notes of their exits: when the boot vCPU's last one reached
+ * user space, and when user space was done with it. With the guest's own readings of its time stamp
+ * counter before and after, that splits an exit into its way out, its handling and its way back.
+ *
+ *	0  control	write 1: note exits from now on; 0: no longer
+ *			read 1: stamps are in ticks of the guest's counter; 0: KVM does not say how
+ *			the two counters are related, so they cannot be
+ *	4  left		when KVM_RUN had returned with the exit before this one
+ *	8  entered	when KVM_RUN was called again; of the exit that `left` was last read of
+ *
+ * All are 32 bits wide; a stamp is the low half of the counter. A narrower read gives a part.
  */
 #ifndef DEVICES_TIMESTAMP_H
 #define DEVICES_TIMESTAMP_H
@@ -11,12 +19,9 @@
 
 #include "core/device.h"
 
-#define TIMESTAMP_NR_PORTS 4
+#define TIMESTAMP_NR_PORTS 12
 
-/*
- * Claims four ports from `port`. A read of all four gives the counter's low 32 bits; narrower reads
- * give a part of it, each of another moment. Writes are ignored. Uses env's pio. 0 or -errno.
- */
+/* Claims TIMESTAMP_NR_PORTS ports from `port`. Uses env's pio and clock. 0 or -errno. */
 int timestamp_create(const struct device_env *env, uint16_t port, struct device **device);
 
 #endif

@@ -32,10 +32,14 @@
 #define TINYVMM_PORT_POWER	0x600 /* ACPI sleep control register */
 #define TINYVMM_PORT_RESET	0x602 /* ACPI reset register */
 /*
- * Reads as the low 32 bits of the time stamp counter at which the VMM serves the read. The
- * payload's own counter is the same one, where KVM lets the VMM choose.
+ * The VMM's time stamps of an exit, 32 bits each: write 1 to the first to have them taken, and see
+ * there (reads 1) whether they are in ticks of the payload's own time stamp counter. The others are
+ * the low halves of the counter when the last exit but this had left the guest, and when the guest
+ * was entered again, to be read in this order (devices/timestamp.h).
  */
-#define TINYVMM_PORT_TIMESTAMP 0x608
+#define TINYVMM_PORT_TIMESTAMP_CONTROL 0x608
+#define TINYVMM_PORT_TIMESTAMP_LEFT    0x60c
+#define TINYVMM_PORT_TIMESTAMP_ENTERED 0x610
 
 /* What ends the machine when written there (ACPI 6.5, 4.8.3.7: SLP_EN with SLP_TYP of \_S5). */
 #define TINYVMM_POWER_OFF_VALUE 0x34

@@ -36,6 +36,7 @@ struct machine {
 	struct device *device[DEVICE_TABLE_MAX];
 	unsigned int nr_devices;
 	struct vcpu_shared shared;
+	struct exit_clock clock;
 	struct vcpu *vcpu;
 	unsigned int nr_vcpus; /* created */
 	struct boot_entry entry;
@@ -57,7 +58,7 @@ static void end_machine(struct machine *machine, struct machine_end end)
 	if (!machine->ended) {
 		machine->ended = true;
 		machine->end = end;
-		atomic_store(&machine->shared.stopping, true);
+		vcpus_stop(&machine->shared);
 	}
 	pthread_mutex_unlock(&machine->lock);
 	evloop_stop(machine->loop);
@@ -245,6 +246,18 @@ static bool vcpu_can_start(const struct machine *machine, unsigned int index)
 	return machine->parts->board->has_irqchip || vcpu_starts_at_entry(machine, index);
 }
 
+/* So that exits can be timed from both sides. */
+static void share_tsc(struct machine *machine, unsigned int index)
+{
+	uint64_t offset;
+	int ret = cpu_share_tsc(machine->vcpu[index].fd, &offset);
+
+	if (index != 0)
+		return;
+	machine->clock.related = ret == 0;
+	machine->clock.offset = offset;
+}
+
 static int create_vcpu(struct machine *machine, const struct boot_image *image, unsigned int index)
 {
 	const struct machine_parts *parts = machine->parts;
@@ -264,7 +277,7 @@ static int create_vcpu(struct machine *machine, const struct boot_image *image, 
 	if (ret == 0 && image->wants_acpi)
 		ret = cpu_set_firmware_msrs(vcpu->fd);
 	if (ret == 0 && image->protocol == BOOT_TINYVMM)
-		cpu_share_tsc(vcpu->fd);
+		share_tsc(machine, index);
 	if (ret == 0 && vcpu_starts_at_entry(machine, index))
 		ret = cpu_enter(vcpu->fd, &machine->entry, index);
 	return ret;
@@ -295,6 +308,9 @@ static int create_vcpus(struct machine *machine, const struct boot_image *image,
 			return err_set(err, ret, "--cpus: cannot create vCPU %u: %s", i,
 				       strerror(-ret));
 	}
+	machine->clock.stamps = &machine->vcpu[0].stamps;
+	machine->clock.watch = vcpus_stamp_exits;
+	machine->clock.ctx = &machine->shared;
 	return 0;
 }
 
@@ -315,6 +331,7 @@ static int create_devices(struct machine *machine, struct err *err)
 		.doorbell = vm_doorbell(machine->vm),
 		.loop = machine->loop,
 		.end = {.report = on_guest_end, .ctx = machine},
+		.clock = machine->clock,
 		.log = parts->log,
 	};
 	struct device_wiring wiring = {.irq = wire_irq, .ctx = machine};
@@ -414,7 +431,7 @@ static int start_vcpus(struct machine *machine, struct err *err)
 static void stop_vcpus(struct machine *machine)
 {
 	/* Also on the way out of a start that failed, which nobody has ended. */
-	atomic_store(&machine->shared.stopping, true);
+	vcpus_stop(&machine->shared);
 	for (unsigned int i = 0; i < machine->nr_vcpus; i++)
 		vcpu_kick(&machine->vcpu[i]);
 	for (unsigned int i = 0; i < machine->nr_vcpus; i++)

@@ -225,22 +225,47 @@ static enum exit_kind exit_key(const struct kvm_run *run, const struct exit_hand
 	}
 }
 
-/*
- * Instantiated twice, so that a run without --stats pays neither for the clock nor for a test.
- */
-static inline __attribute__((always_inline)) void run_loop(struct vcpu *vcpu, const bool counted)
+/* The counter, not before what comes before it has been done (Intel SDM vol. 2, RDTSC). */
+static inline uint64_t stamp(void)
 {
+	_mm_lfence();
+	return __rdtsc();
+}
+
+static inline void set_stamp(_Atomic uint64_t *stamp, uint64_t value)
+{
+	atomic_store_explicit(stamp, value, memory_order_relaxed);
+}
+
+/*
+ * Runs in `mode` until that is no longer the machine's, or this vCPU must not go on. Instantiated
+ * for each case, so that a run without --stats whose exits nobody watches pays neither for the
+ * clock nor for a test: the one on the mode ends the machine as well.
+ */
+static inline __attribute__((always_inline)) enum verdict run_loop(struct vcpu *vcpu,
+								   const enum vcpu_mode mode,
+								   const bool counted)
+{
+	const bool stamped = mode == VCPU_RUN_STAMPED;
 	struct kvm_run *run = vcpu->run;
 	enum verdict verdict = VERDICT_RESUME;
+	uint64_t left_at = 0;
 
 	while (verdict == VERDICT_RESUME &&
-	       !atomic_load_explicit(&vcpu->shared->stopping, memory_order_relaxed)) {
-		int ret = ioctl(vcpu->fd, KVM_RUN, 0ul);
-		uint64_t left_at = counted ? __rdtsc() : 0;
+	       atomic_load_explicit(&vcpu->shared->mode, memory_order_relaxed) == mode) {
+		int ret;
 		const struct exit_handler *row;
 		enum exit_kind kind = EXIT_EINTR;
 		uint64_t detail = 0;
 
+		if (stamped) {
+			/* Only now, so that a device shows those of the exit before. */
+			set_stamp(&vcpu->stamps.left, left_at);
+			set_stamp(&vcpu->stamps.entered, stamp());
+		}
+		ret = ioctl(vcpu->fd, KVM_RUN, 0ul);
+		if (stamped || counted)
+			left_at = stamped ? stamp() : __rdtsc();
 		if (ret < 0) {
 			/* EAGAIN: a vCPU that waits for its SIPI was interrupted. */
 			if (errno != EINTR && errno != EAGAIN)
@@ -254,19 +279,27 @@ static inline __attribute__((always_inline)) void run_loop(struct vcpu *vcpu, co
 		if (counted)
 			exitstat_add(vcpu->stat, kind, detail, __rdtsc() - left_at);
 	}
+	return verdict;
 }
 
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	enum verdict verdict = VERDICT_RESUME;
+	enum vcpu_mode mode;
 	char name[16]; /* as much as the kernel keeps */
 
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
 	prctl(PR_SET_NAME, name);
-	if (vcpu->stat != NULL)
-		run_loop(vcpu, true);
-	else
-		run_loop(vcpu, false);
+	while (verdict == VERDICT_RESUME &&
+	       (mode = atomic_load(&vcpu->shared->mode)) != VCPU_STOP) {
+		if (mode == VCPU_RUN_STAMPED)
+			verdict = run_loop(vcpu, VCPU_RUN_STAMPED, vcpu->stat != NULL);
+		else if (vcpu->stat != NULL)
+			verdict = run_loop(vcpu, VCPU_RUN, true);
+		else
+			verdict = run_loop(vcpu, VCPU_RUN, false);
+	}
 	return NULL;
 }
 
@@ -313,6 +346,20 @@ out:
 		CPU_FREE(cpus);
 	pthread_attr_destroy(&attr);
 	return -ret;
+}
+
+void vcpus_stop(struct vcpu_shared *shared)
+{
+	atomic_store(&shared->mode, VCPU_STOP);
+}
+
+void vcpus_stamp_exits(void *ctx, bool on)
+{
+	struct vcpu_shared *shared = ctx;
+	enum vcpu_mode other = on ? VCPU_RUN : VCPU_RUN_STAMPED;
+
+	/* Compared, so that it does not undo a stop on another thread. */
+	atomic_compare_exchange_strong(&shared->mode, &other, on ? VCPU_RUN_STAMPED : VCPU_RUN);
 }
 
 void vcpu_kick(struct vcpu *vcpu)

@@ -13,10 +13,18 @@
 #include <pthread.h>
 
 #include "core/bus.h"
+#include "core/exit_clock.h"
 #include "core/gmem.h"
 #include "core/log.h"
 #include "exitstat.h"
 #include "kvm/vm.h"
+
+/* How the run loops run. They look before each entry, so the change holds from the next one on. */
+enum vcpu_mode {
+	VCPU_RUN,
+	VCPU_RUN_STAMPED, /* noting when each exit came and went */
+	VCPU_STOP,	  /* for good */
+};
 
 /* What all vCPUs of a machine share. The machine fills it in and keeps it while they live. */
 struct vcpu_shared {
@@ -25,9 +33,7 @@ struct vcpu_shared {
 	struct bus *mmio;
 	const struct log *log;
 	enum host_kind kind;
-	/* Set by whoever ends the machine; the vCPU that was told by a device looks before it
-	 * re-enters. */
-	atomic_bool stopping;
+	_Atomic enum vcpu_mode mode;
 	/*
 	 * A vCPU cannot go on: the guest crashed or KVM failed (`status` as in exit_status.h, the
 	 * report is on stderr already). Called on the vCPU's thread.
@@ -47,6 +53,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	struct exitstat *stat; /* NULL: nothing is counted; borrowed */
+	struct exit_stamps stamps;
 	bool started;
 	pthread_t thread;
 };
@@ -61,9 +68,18 @@ int vcpu_create(struct vcpu *vcpu, struct vcpu_shared *shared, struct vm *vm, un
  */
 int vcpu_start(struct vcpu *vcpu, int host_cpu);
 
+/* No vCPU enters the guest again; those that are there have to be kicked. From any thread. */
+void vcpus_stop(struct vcpu_shared *shared);
+
 /*
- * Makes the thread leave the guest, for good once `shared->stopping` is set; does not wait. Fine if
- * it was never started or has ended.
+ * Has the run loops note the stamps of each exit, or no longer: the watch() of struct exit_clock,
+ * with a struct vcpu_shared. Does nothing once they were told to stop.
+ */
+void vcpus_stamp_exits(void *shared, bool on);
+
+/*
+ * Makes the thread leave the guest, for good after vcpus_stop(); does not wait. Fine if it was
+ * never started or has ended.
  */
 void vcpu_kick(struct vcpu *vcpu);
 

@@ -3,7 +3,8 @@
 
 extern const struct bench bench_cpu_noploop, bench_cpu_hash, bench_cpu_linpack, bench_cpu_compress;
 extern const struct bench bench_mem_stream[4], bench_mem_latency[18], bench_mem_fault;
-extern const struct bench bench_trap_exits[14], bench_trap_interrupts[4], bench_trap_linux[4];
+extern const struct bench bench_trap_exits[12], bench_trap_split[12], bench_trap_interrupts[4],
+	bench_trap_linux[4];
 extern const struct bench bench_blk[24], bench_net[6];
 
 #define TWO(array, i)	&array[i], &array[(i) + 1]
@@ -21,8 +22,9 @@ const struct bench *const bench_list[] = {
 	TWO(bench_mem_latency, 16),
 	&bench_mem_fault,
 	EIGHT(bench_trap_exits, 0),
-	TWO(bench_trap_exits, 8),
-	FOUR(bench_trap_exits, 10),
+	FOUR(bench_trap_exits, 8),
+	EIGHT(bench_trap_split, 0),
+	FOUR(bench_trap_split, 8),
 	FOUR(bench_trap_interrupts, 0),
 	FOUR(bench_trap_linux, 0),
 	EIGHT(bench_blk, 0),

@@ -7,7 +7,7 @@
 #define BENCH_PAYLOAD_APIC_H
 
 #include "guest/bench/env.h"
-#include "guest/bench/payload_cpu.h"
+#include "guest/payload/lib/cpu.h"
 
 #define LAPIC  0xfee00000u
 #define IOAPIC 0xfec00000u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Block requests by virtio-blk (virtio 1.2, 5.2), polled from ring 3. */
 #include "guest/bench/blk_io.h"
-#include "guest/bench/payload_cpu.h"
+#include "guest/payload/lib/cpu.h"
 
 #define F_READ_ONLY (1ull << 5)
 #define F_FLUSH	    (1ull << 9)

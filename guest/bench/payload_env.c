@@ -4,7 +4,7 @@
 
 #include "guest/abi.h"
 #include "guest/bench/payload_apic.h"
-#include "guest/bench/payload_cpu.h"
+#include "guest/payload/lib/cpu.h"
 
 #define PAGE_4K 4096ull
 #define PAGE_2M (2ull << 20)

@@ -4,7 +4,7 @@
  * (RFC 768), polled. No offload is taken, so checksums are made and what arrives is whole.
  */
 #include "guest/bench/net_io.h"
-#include "guest/bench/payload_cpu.h"
+#include "guest/payload/lib/cpu.h"
 
 #define F_MAC (1ull << 5)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest/bench/payload_virtio.h"
 
-#include "guest/bench/payload_cpu.h"
+#include "guest/payload/lib/cpu.h"
 
 /* Registers, 4.2.2. */
 #define MAGIC		 0x000

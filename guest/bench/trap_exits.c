@@ -7,14 +7,10 @@
  * The _ring0 variants loop in ring 0, which software KVM interprets: there, the loop's own two or
  * three instructions count.
  */
-#include "guest/abi.h"
 #include "guest/bench/bench.h"
-#include "guest/bench/payload_cpu.h"
+#include "guest/payload/lib/cpu.h"
 #include "guest/bench/payload_virtio.h"
-
-/* In the 32-bit hole, below the virtio-mmio slots: nothing answers, so the VMM has least to do. */
-#define NO_DEVICE 0xcffff000ull
-#define PORT_POST 0x80
+#include "guest/bench/trap_exits.h"
 
 /* IA32_BIOS_SIGN_ID, on AMD the patch level: KVM serves reads and ignores writes, on both. */
 #define MSR_MICROCODE 0x8b
@@ -22,17 +18,11 @@
 /* KVM_HC_VAPIC_POLL_IRQ does nothing (Documentation/virt/kvm/x86/hypercalls.rst). */
 #define HYPERCALL_NOTHING 1
 
-static const char *need_payload(struct run *run, unsigned int cpu)
-{
-	(void)cpu;
-	return run->env->payload ? NULL : "has no meaning in a Linux process";
-}
-
 static const char *need_hypercalls(struct run *run, unsigned int cpu)
 {
 	if (run->env->payload && run->env->payload->is_software_kvm)
 		return "software KVM does not serve hypercalls: it retries them for ever";
-	return need_payload(run, cpu);
+	return trap_need_payload(run, cpu);
 }
 
 static void do_cpuid(struct run *run, struct pass *pass)
@@ -55,7 +45,7 @@ static void pio_in(struct run *run, struct pass *pass)
 {
 	(void)run;
 	for (uint64_t i = 0; i < pass->iterations; i++)
-		inl(TINYVMM_PORT_TIMESTAMP);
+		inb(PORT_POST);
 	pass->work = (double)pass->iterations;
 }
 
@@ -178,61 +168,6 @@ static void hypercall(struct run *run, struct pass *pass)
 	in_ring0(pass, env_cpuid(0, 0).ebx == 0x68747541 ? loop_vmmcall : loop_vmcall);
 }
 
-/* ---- out and back ------------------------------------------------------------------------ */
-
-/* One exit, in ticks: from the guest to where the VMM serves it, and from there to the guest. */
-struct split {
-	uint64_t out, back;
-};
-
-/* False if the VMM's time stamp does not lie between the guest's own. */
-static bool time_exit(struct split *split)
-{
-	uint64_t before = env_ticks();
-	uint32_t served = inl(TINYVMM_PORT_TIMESTAMP);
-	uint64_t both = env_ticks() - before;
-
-	split->out = (uint32_t)(served - (uint32_t)before);
-	split->back = both - split->out;
-	return split->out <= both;
-}
-
-static const char *need_timestamps(struct run *run, unsigned int cpu)
-{
-	const char *reason = need_payload(run, cpu);
-	struct split split;
-
-	for (unsigned int i = 0; !reason && i < 16; i++)
-		if (!time_exit(&split))
-			reason = "the VMM's time stamps are not from the guest's clock";
-	return reason;
-}
-
-/* What does not fit, after a migration between the sockets of a bad board say, is left out. */
-static void sum_exits(struct pass *pass, bool way_back)
-{
-	for (uint64_t i = 0; i < pass->iterations; i++) {
-		struct split split;
-
-		if (!time_exit(&split))
-			continue;
-		pass->ticks += way_back ? split.back : split.out;
-		pass->work++;
-	}
-}
-
-static void exit_out(struct run *run, struct pass *pass)
-{
-	(void)run;
-	sum_exits(pass, false);
-}
-
-static void exit_back(struct run *run, struct pass *pass)
-{
-	(void)run;
-	sum_exits(pass, true);
-}
-
 /* ---- doorbells ------------------------------------------------------------------------- */
 
 /* A queue that is enabled, and empty: KVM turns the write into an eventfd's count, and that is all.
@@ -241,7 +176,7 @@ static const char *find_doorbell(struct run *run, unsigned int cpu)
 {
 	static const uint32_t ids[] = {VIRTIO_RNG, VIRTIO_BLK, VIRTIO_NET};
 	const struct payload_slot *slot = NULL;
-	const char *reason = need_payload(run, cpu);
+	const char *reason = trap_need_payload(run, cpu);
 	struct virtio_queue *queue;
 
 	for (unsigned int i = 0; !reason && !slot && i < sizeof(ids) / sizeof(ids[0]); i++)
@@ -287,23 +222,20 @@ const struct bench bench_trap_exits[] = {
 	EXIT("cpuid", "CPUID, which KVM serves in the kernel", NULL, do_cpuid),
 	EXIT("hypercall", "a hypercall from ring 0 that KVM serves in the kernel", need_hypercalls,
 	     hypercall),
-	EXIT("pio_out", "port write from ring 3 that the VMM serves", need_payload, pio_out),
-	EXIT("pio_out_ring0", "port write from ring 0 that the VMM serves", need_payload,
+	EXIT("pio_out", "port write from ring 3 that the VMM serves", trap_need_payload, pio_out),
+	EXIT("pio_out_ring0", "port write from ring 0 that the VMM serves", trap_need_payload,
 	     pio_out_ring0),
-	EXIT("mmio_read", "MMIO read from ring 3 that the VMM serves", need_payload, mmio_read),
-	EXIT("mmio_read_ring0", "MMIO read from ring 0 that the VMM serves", need_payload,
+	EXIT("pio_in", "port read from ring 3 that the VMM serves", trap_need_payload, pio_in),
+	EXIT("mmio_read", "MMIO read from ring 3 that the VMM serves", trap_need_payload,
+	     mmio_read),
+	EXIT("mmio_read_ring0", "MMIO read from ring 0 that the VMM serves", trap_need_payload,
 	     mmio_read_ring0),
-	EXIT("mmio_write", "MMIO write from ring 3 that the VMM serves", need_payload, mmio_write),
-	EXIT("mmio_write_ring0", "MMIO write from ring 0 that the VMM serves", need_payload,
+	EXIT("mmio_write", "MMIO write from ring 3 that the VMM serves", trap_need_payload,
+	     mmio_write),
+	EXIT("mmio_write_ring0", "MMIO write from ring 0 that the VMM serves", trap_need_payload,
 	     mmio_write_ring0),
-	EXIT("msr_read", "read of an MSR that KVM serves", need_payload, msr_read),
-	EXIT("msr_write", "write of an MSR that KVM serves", need_payload, msr_write),
-	EXIT("pio_in", "port read from ring 3 that the VMM serves: both of the next two",
-	     need_timestamps, pio_in),
-	EXIT("exit_out", "of a port read: from the guest to where the VMM serves it",
-	     need_timestamps, exit_out),
-	EXIT("exit_back", "of a port read: from where the VMM serves it to the guest",
-	     need_timestamps, exit_back),
+	EXIT("msr_read", "read of an MSR that KVM serves", trap_need_payload, msr_read),
+	EXIT("msr_write", "write of an MSR that KVM serves", trap_need_payload, msr_write),
 	{
 		.name = "trap.mmio_ioeventfd",
 		.unit = "ns",

@@ -278,30 +278,86 @@ static bool is_series(const json_t *object, const char *kind)
 	return text && strcmp(text, kind) == 0;
 }
 
-/* A port read's way out and its way back, an arm a bar. */
+static const struct {
+	const char *bench, *title;
+} exit_kinds[] = {
+	{"trap.pio_out", "port write"},
+	{"trap.pio_in", "port read"},
+	{"trap.mmio_read", "MMIO read"},
+	{"trap.mmio_write", "MMIO write"},
+};
+
+#define NR_EXIT_KINDS (sizeof(exit_kinds) / sizeof(exit_kinds[0]))
+
+/* In the order in which an exit passes them. */
+static const struct {
+	const char *suffix, *title, *color;
+} exit_parts[] = {
+	{"_way_out", "guest to VMM", "#2a78c8"},
+	{"_handling", "handling", "#2b9a72"},
+	{"_way_back", "VMM to guest", "#d9702b"},
+};
+
+#define NR_EXIT_PARTS (sizeof(exit_parts) / sizeof(exit_parts[0]))
+
+/* The median of a benchmark whose name has two halves, or NAN. */
+static double median_of(const struct plot_source *source, const char *bench, const char *suffix,
+			const char *arm)
+{
+	char *name = xasprintf("%s%s", bench, suffix);
+	const struct result *result = summary_find(source->summary, name, arm);
+
+	free(name);
+	return result && result->value.nr > 0 ? result->value.median : NAN;
+}
+
+/* Where each part of one bar ends, and the exit as a whole. False if a part was not measured. */
+static bool print_exit(FILE *script, const struct plot_source *source, size_t kind, const char *arm)
+{
+	double end[NR_EXIT_PARTS], at = 0;
+	size_t i;
+
+	for (i = 0; i < NR_EXIT_PARTS; i++)
+		end[i] = at += median_of(source, exit_kinds[kind].bench, exit_parts[i].suffix, arm);
+	if (isnan(at))
+		return false;
+	fprintf(script, "\"%s\\n%s\" ", exit_kinds[kind].title, arm);
+	for (i = 0; i < NR_EXIT_PARTS; i++)
+		fprintf(script, "%g ", end[i] / 1000);
+	fprintf(script, "%g\n", median_of(source, exit_kinds[kind].bench, "", arm) / 1000);
+	return true;
+}
+
+/*
+ * A waterfall: a bar for each kind of exit, in which time passes to the right, and a mark where the
+ * exit ends that was timed whole, without time stamps of the VMM.
+ */
 bool plot_exits(FILE *script, const struct plot_source *source, bool narrow)
 {
 	const struct dataset *data = source->data;
-	const struct result *out, *back;
 	unsigned int nr = 0;
-	size_t i;
+	size_t kind, arm, i;
 
-	(void)narrow;
 	fputs("$data << EOD\n", script);
-	for (i = 0; i < data->arms.nr; i++) {
-		out = summary_find(source->summary, "trap.exit_out", data->arms.at[i]);
-		back = summary_find(source->summary, "trap.exit_back", data->arms.at[i]);
-		if (!out || !back || out->value.nr == 0 || back->value.nr == 0)
-			continue;
-		fprintf(script, "%s %g %g\n", data->arms.at[i], out->value.median,
-			back->value.median);
-		nr++;
-	}
-	fprintf(script, "EOD\nset xrange [-0.8:%u.8]\nset yrange [0:*]\n", nr);
-	fputs("set style data histograms\nset style histogram rowstacked\n"
-	      "set style fill solid 0.85 noborder\nset boxwidth 0.5\nset ylabel 'ns'\n"
-	      "plot $data using 2:xtic(1) lc rgb '#2a78c8' title 'guest to VMM', "
-	      "$data using 3 lc rgb '#d9702b' title 'VMM to guest'\n",
+	for (kind = 0; kind < NR_EXIT_KINDS; kind++)
+		for (arm = 0; arm < data->arms.nr; arm++)
+			nr += print_exit(script, source, kind, data->arms.at[arm]);
+	fprintf(script,
+		"EOD\nset terminal svg noenhanced size %d,%u font 'sans-serif,%d' linewidth 1.2\n"
+		"set yrange [%u.5:-0.5]\nset xrange [0:*]\nset xlabel 'us'\n"
+		"set style fill solid 0.85 noborder\n",
+		narrow ? 350 : 860, 140 + nr * 44, narrow ? 11 : 13, nr - 1);
+	/* Each part from where the one before ends: columns 2 to 4, and the whole in 5. */
+	for (i = 0; i < NR_EXIT_PARTS; i++)
+		fprintf(script,
+			"%s$data using (0):0:(%s):%zu:($0-0.3):($0+0.3)%s with boxxyerror lc rgb "
+			"'%s' title '%s'",
+			i == 0 ? "plot " : ", ",
+			i == 0	 ? "0"
+			: i == 1 ? "$2"
+				 : "$3",
+			i + 2, i == 0 ? ":ytic(1)" : "", exit_parts[i].color, exit_parts[i].title);
+	fputs(", $data using 5:0 with points pt 2 ps 1 lw 2 lc rgb '#888888' title 'timed whole'\n",
 	      script);
 	return nr > 0;
 }

@@ -134,7 +134,7 @@ static void show_group_plots(struct page *page, const char *group)
 		show_plot(page, "4 KiB random writes over queue depth", plot_depths,
 			  "blk.randwrite_qd", NULL);
 	} else if (strcmp(group, "trap") == 0) {
-		show_plot(page, "Where the time of an exit goes: a port read", plot_exits, "trap.",
+		show_plot(page, "Where the time of an exit from ring 3 goes", plot_exits, "trap.",
 			  NULL);
 	} else if (strcmp(group, "life") == 0) {
 		show_plot(page, "Start to first output: share of starts that took at most so long",

@@ -86,7 +86,7 @@ truncate -s 16M "$WORK/bench.img"
 bench_case "memory in 4 KiB pages" "mem.chase_64k mem.random_1m mem.fault pages=4k" 3
 bench_case "memory in 2 MiB pages" "mem.chase_64k mem.random_1m mem.fault pages=2m" 3
 bench_case "benchmarks on two vCPUs" "cpu.noploop cpu.hash cpus=2" 2 --cpus 2
-bench_case "exits" "trap.cpuid trap.pio* trap.exit* trap.mmio* trap.msr*" 13 --rng
+bench_case "exits" "trap.cpuid trap.pio* trap.mmio* trap.msr*" 22 --rng
 bench_case "interrupts" "trap.hlt_wake trap.irq trap.timer_jitter" 3 --rng --irqchip kernel
 bench_case "interrupts between vCPUs" "trap.ipi" 1 --cpus 2 --irqchip kernel
 bench_case "disk" "blk.*" 24 --disk "$WORK/bench.img"

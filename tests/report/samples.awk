@@ -44,10 +44,14 @@ BEGIN {
 	}
 	bench("mem.stream_copy", "GB/s", "higher", 40, 1, 0.98)
 	bench("trap.cpuid", "ns", "lower", 100, 1, 12)
-	for (round = 0; round <= 8; round++) {
-		sample("trap.exit_out", "ns", "lower", "vm", round, 700)
-		sample("trap.exit_back", "ns", "lower", "vm", round, 600)
-	}
+	split("pio_out pio_in mmio_read mmio_write", kinds, " ")
+	for (i = 1; i <= 4; i++)
+		for (round = 0; round <= 8; round++) {
+			sample("trap." kinds[i], "ns", "lower", "vm", round, 1500 + 100 * i)
+			sample("trap." kinds[i] "_way_out", "ns", "lower", "vm", round, 700 + 50 * i)
+			sample("trap." kinds[i] "_handling", "ns", "lower", "vm", round, 150)
+			sample("trap." kinds[i] "_way_back", "ns", "lower", "vm", round, 640 + 50 * i)
+		}
 	for (i = 1; i <= 64; i *= 2) {
 		bench("blk.randread_qd" i, "IO/s", "higher", 10000 * sqrt(i), 1, 0.6)
 		bench("blk.randwrite_qd" i, "IO/s", "higher", 8000 * sqrt(i), 1, 0.5)

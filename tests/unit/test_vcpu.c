@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include <cmocka.h>
 
@@ -71,7 +72,7 @@ static int run_guest(struct world *w)
 	const struct exit *exit;
 
 	if (w->taken == w->nr_exits) {
-		atomic_store(&w->shared.stopping, true);
+		vcpus_stop(&w->shared);
 		errno = EINTR;
 		return -1;
 	}
@@ -374,7 +375,7 @@ static void ports_and_addresses_are_the_buses(void **state)
 	assert_int_equal(run_of(&w)->mmio.data[0], 7); /* where KVM takes the answer from */
 
 	w.nr_exits = w.taken = 0;
-	atomic_store(&w.shared.stopping, false);
+	atomic_store(&w.shared.mode, VCPU_RUN);
 	add_exit(&w, (struct exit){.reason = KVM_EXIT_IO,
 				   .fields.io = {.direction = KVM_EXIT_IO_IN,
 						 .size = 1,
@@ -439,6 +440,85 @@ static void each_exit_is_counted_under_its_kind_and_place(void **state)
 	}
 }
 
+/* ---- stamps ---- */
+
+/* At each exit of the script, what a device finds, and what it then asks for. */
+struct watcher {
+	struct world *world;
+	unsigned int exits;
+	bool on[MAX_EXITS];
+	uint64_t served_at[MAX_EXITS], left[MAX_EXITS], entered[MAX_EXITS];
+};
+
+static void watch_write(void *device, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct watcher *watcher = device;
+	unsigned int i = watcher->exits++;
+
+	(void)offset, (void)size, (void)value;
+	watcher->left[i] = watcher->world->vcpu.stamps.left;
+	watcher->entered[i] = watcher->world->vcpu.stamps.entered;
+	watcher->served_at[i] = __rdtsc();
+	vcpus_stamp_exits(&watcher->world->shared, watcher->on[i]);
+}
+
+static const struct bus_ops watch_ops = {register_read, watch_write};
+
+static void while_watched_each_exit_has_a_stamp_on_both_sides(void **state)
+{
+	struct exitstat *const not_counted = NULL;
+	struct exitstat *counted;
+
+	(void)state;
+	assert_int_equal(exitstat_create(&counted), 0);
+	for (int with_stats = 0; with_stats < 2; with_stats++) {
+		struct world w;
+		struct watcher seen = {.world = &w, .on = {false, true, true, true, false, false}};
+
+		world_init(&w);
+		assert_int_equal(bus_add(&w.pio, 0x80, 1, &watch_ops, &seen, "watch"), 0);
+		for (unsigned int i = 0; i < 6; i++)
+			add_exit(&w, (struct exit){.reason = KVM_EXIT_IO,
+						   .fields.io = {.direction = KVM_EXIT_IO_OUT,
+								 .size = 1,
+								 .port = 0x80,
+								 .count = 1},
+						   .data = "a"});
+		start(&w, with_stats ? counted : not_counted);
+		finish(&w);
+		assert_int_equal(seen.exits, 6);
+		/* Nobody had asked. */
+		assert_true(seen.left[0] == 0 && seen.entered[0] == 0);
+		assert_true(seen.left[1] == 0 && seen.entered[1] == 0);
+		/* While an exit is served, they are those of the one before. */
+		for (unsigned int i = 3; i < 5; i++) {
+			assert_true(seen.served_at[i - 2] < seen.left[i]);
+			assert_true(seen.left[i] < seen.served_at[i - 1]);
+			assert_true(seen.served_at[i - 1] < seen.entered[i]);
+			assert_true(seen.entered[i] < seen.served_at[i]);
+		}
+		/* No more since the watch ended. */
+		assert_true(seen.left[5] == seen.left[4] && seen.entered[5] == seen.entered[4]);
+		world_fini(&w);
+	}
+	assert_int_equal(histogram_count(&exitstat_row(counted, 0)->ticks), 6);
+	exitstat_destroy(counted);
+}
+
+static void a_watch_undoes_no_stop(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	vcpus_stop(&w.shared);
+	vcpus_stamp_exits(&w.shared, true);
+	assert_int_equal(atomic_load(&w.shared.mode), VCPU_STOP);
+	vcpus_stamp_exits(&w.shared, false);
+	assert_int_equal(atomic_load(&w.shared.mode), VCPU_STOP);
+	world_fini(&w);
+}
+
 /* ---- kicks ---- */
 
 /* Whether the vCPU is in the guest, about to enter it, or has not even begun. */
@@ -454,7 +534,7 @@ static void a_kick_is_never_lost(void **state)
 		add_exit(&w, (struct exit){.until_kicked = true});
 		start(&w, NULL);
 		nanosleep(&moments[i], NULL);
-		atomic_store(&w.shared.stopping, true);
+		vcpus_stop(&w.shared);
 		vcpu_kick(&w.vcpu);
 		finish(&w);
 		assert_int_equal(w.failed_with, -1);
@@ -497,6 +577,8 @@ int main(void)
 		cmocka_unit_test(a_hypercall_that_nobody_serves_fails),
 		cmocka_unit_test(ports_and_addresses_are_the_buses),
 		cmocka_unit_test(each_exit_is_counted_under_its_kind_and_place),
+		cmocka_unit_test(while_watched_each_exit_has_a_stamp_on_both_sides),
+		cmocka_unit_test(a_watch_undoes_no_stop),
 		cmocka_unit_test(a_kick_is_never_lost),
 		cmocka_unit_test(a_vcpu_that_was_never_started_can_be_kicked_and_joined),
 		cmocka_unit_test(a_host_cpu_that_is_not_there_is_an_error),

@@ -14,6 +14,7 @@
 #include "core/bus.h"
 #include "core/doorbell.h"
 #include "core/evloop.h"
+#include "core/exit_clock.h"
 #include "core/gmem.h"
 #include "core/guest_end.h"
 #include "core/irq.h"
@@ -27,6 +28,7 @@ struct device_env {
 	struct doorbell doorbell;
 	struct evloop *loop;
 	struct guest_end end;
+	struct exit_clock clock;
 	const struct log *log;
 };
 

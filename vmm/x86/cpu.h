@@ -32,9 +32,10 @@ int cpu_set_firmware_msrs(int vcpu_fd);
 
 /*
  * Lets the guest read this host's time stamp counter as it is, so that both sides can time one
- * event. A KVM that cannot do so leaves the guest's where it was: no error.
+ * event. A KVM that cannot do so leaves the guest's where it was; *offset is what the guest's is
+ * ahead of the host's in either case. 0, or -errno if KVM does not say.
  */
-void cpu_share_tsc(int vcpu_fd);
+int cpu_share_tsc(int vcpu_fd, uint64_t *offset);
 
 /* Registers, segments, control registers and the code bytes at rip, for a reader of a crash. */
 void cpu_print_state(int vcpu_fd, const struct gmem *mem, FILE *to);

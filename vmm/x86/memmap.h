@@ -54,7 +54,7 @@
 #define PORT_DEBUG_EXIT	    0xf4
 #define PORT_SERIAL	    0x3f8 /* 8 ports */
 #define PORT_POWER	    0x600 /* 4 ports: sleep control, sleep status, reset, (unused) */
-#define PORT_TIMESTAMP	    0x608 /* 4 ports */
+#define PORT_TIMESTAMP	    0x608 /* 12 ports */
 #define POWER_NR_PORTS	    4
 #define POWER_SLEEP_CONTROL 0
 #define POWER_SLEEP_STATUS  1
