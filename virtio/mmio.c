@@ -99,8 +99,7 @@ static void raise_interrupt(void *ctx, uint32_t isr_bits)
 	irq_raise(&slot->irq);
 }
 
-/* On the I/O thread: the driver rang. The device may have been reset meanwhile; vdev_notify()
- * looks. */
+/* On the I/O thread: the driver rang. If the device was reset meanwhile, vdev_notify() knows. */
 static void bell_rung(void *ctx, uint32_t epoll_events)
 {
 	struct bell *bell = ctx;

@@ -35,8 +35,7 @@ static size_t random_bytes(void *to, size_t len)
 {
 	ssize_t n;
 
-	/* More than 256 bytes at once may be cut short by a signal, such as the one that kicks a
-	 * vCPU. */
+	/* Above 256 bytes a signal, such as the one that kicks a vCPU, may cut it short. */
 	do
 		n = getrandom(to, len, 0);
 	while (n < 0 && errno == EINTR);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What outlives a reset, opened in order and closed in reverse. */
 #include "backends.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The machine as data: memory map, NUMA nodes, switches; and its text for --dry-run. */
 #include "describe.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The two tables of devices, and what is made from them. */
 #include "device_table.h"
 
 #include <errno.h>

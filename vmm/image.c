@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Kernel and initrd files: opened, mapped, inflated. */
 #include "image.h"
 
 #include <errno.h>
@@ -55,12 +56,31 @@ void image_close(struct image_file *image)
 	image->fd = -1;
 }
 
+/* Somebody may have built the kernel anew meanwhile; pages past its end would be a SIGBUS. */
+static int check_size(const struct image_file *image, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(image->fd, &st) < 0)
+		return err_set(err, -errno, "%s %s: %s", image->option, image->path,
+			       strerror(errno));
+	if ((size_t)st.st_size != image->size_bytes)
+		return err_set(err, -ESTALE,
+			       "%s %s: has changed: it had %zu bytes at the start and has %zu "
+			       "bytes now; start again with the new one",
+			       image->option, image->path, image->size_bytes, (size_t)st.st_size);
+	return 0;
+}
+
 int image_map(struct image_file *image, bool gunzip, struct err *err)
 {
 	int ret;
 
 	if (image->map != NULL)
 		return 0;
+	ret = check_size(image, err);
+	if (ret < 0)
+		return ret;
 	image->map = mmap(NULL, image->size_bytes, PROT_READ, MAP_PRIVATE, image->fd, 0);
 	if (image->map == MAP_FAILED) {
 		image->map = NULL;

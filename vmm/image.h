@@ -30,7 +30,7 @@ void image_close(struct image_file *image);
 
 /*
  * Makes `bytes` valid, if they are not yet; with `gunzip`, a gzip-compressed file appears as what
- * it holds. 0 or -errno with a message.
+ * it holds. 0 or -errno with a message; -ESTALE: the file has another size than when it was opened.
  */
 int image_map(struct image_file *image, bool gunzip, struct err *err);
 void image_unmap(struct image_file *image);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* One life of the machine: built in the order that KVM wants, run, taken down in reverse. */
 #include "machine.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A whole run: what outlives a life is prepared here, and the report is made. */
 #include "run.h"
 
 #include <errno.h>

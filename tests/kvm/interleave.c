@@ -7,9 +7,9 @@
  *
  * What is compared is the wall time of the whole process from posix_spawn(3) to wait4(2), in
  * microseconds, with its CPU time beside it; with -v the number that the command prints. The
- *interval of a ratio is the 95% percentile bootstrap over rounds (Efron, Tibshirani: An
- *Introduction to the Bootstrap, 13.3). COMMAND is split at blanks. A command that ends with another
- *STATUS than its own (0 by default) ends the comparison.
+ * interval of a ratio is the 95% percentile bootstrap over rounds (Efron, Tibshirani: An
+ * Introduction to the Bootstrap, 13.3). COMMAND is split at blanks. A command that ends with
+ * another STATUS than its own (0 by default) ends the comparison.
  */
 #include <err.h>
 #include <fcntl.h>

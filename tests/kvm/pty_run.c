@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs a command on a pseudo-terminal of its own, as a user at a terminal would, and looks at what
- *it does to that terminal.
+ * it does to that terminal.
  *
  *	pty_run [-w TEXT] [-k KEYS] [-s SIGNAL] [-H] [-r] COMMAND...
  *

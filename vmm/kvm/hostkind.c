@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Which kind of KVM this is, from the loaded modules and CPUID. */
 #include "kvm/hostkind.h"
 
 #include <cpuid.h>
