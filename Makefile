@@ -157,7 +157,7 @@ check: $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $(if $(wildcard v
 check-kvm: all $(KVM_GUESTS) $(KVM_TOOLS)
 	$Qtests/kvm/run.sh $B
 
-check-nested: all $(KVM_GUESTS)
+check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
 	$Qtests/nested/run.sh $B
 check-all: deps
 	$Qfor t in check check-kvm; do $(MAKE) --no-print-directory $$t || exit 1; done
