@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "own.h"
+#include "stats.h"
 
 static const struct own_bench table[] = {
 	{.name = "life.first_output",
@@ -21,15 +22,17 @@ static const struct own_bench table[] = {
 	{.name = "life.image",
 	 .unit = "KiB",
 	 .text = "size of the files that one ships to run the arm elsewhere",
-	 .once = true,
+	 .rounds = 1,
 	 .measure = life_image},
 	{.name = "life.idle_cpu",
 	 .unit = "ms/s",
 	 .text = "CPU time that an arm uses while the program in it sleeps",
+	 .rounds = STATS_MIN_VALUES,
 	 .measure = life_idle_cpu},
 	{.name = "life.idle_wakeups",
 	 .unit = "1/s",
 	 .text = "how often the arm's processes wake up while the program in it sleeps",
+	 .rounds = STATS_MIN_VALUES,
 	 .measure = life_idle_wakeups},
 	{.name = "energy.idle",
 	 .unit = "W",

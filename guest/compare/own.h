@@ -13,7 +13,9 @@ struct session;
 struct own_bench {
 	const char *name, *unit, *text;
 	bool higher_is_better;
-	bool once; /* what does not change: one round is enough */
+	/* What hardly changes, or takes long: so many rounds are enough, without a warm-up. 0: all.
+	 */
+	unsigned int rounds;
 	/*
 	 * Adds samples to the cell, or marks it as skipped or failed. False if the user interrupted
 	 * it.

@@ -191,7 +191,8 @@ static void print_method(const struct page *page)
 	html_element(page->html, "h2", NULL, "How it was measured");
 	html_element(page->html, "p", NULL,
 		     "In each round every benchmark ran once in every arm, benchmarks in random "
-		     "order and for each of them the arms in random order. Round 0 and the first "
+		     "order and for each of them the arms in random order; life.image in one round "
+		     "and life.idle_* in six. Round 0 and the first "
 		     "sample of each run are a warm-up: kept in samples.jsonl, marked, and not in "
 		     "any figure here.");
 	for (i = 0; i < json_array_size(page->data->runs); i++) {

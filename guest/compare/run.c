@@ -202,6 +202,14 @@ static void count_failures(struct run *run, unsigned char *failures, const struc
 		++*failures;
 }
 
+/* Of some benchmarks a few rounds after the warm-up will do. */
+static bool has_enough(const struct run *run, const struct own_bench *own, unsigned int round)
+{
+	unsigned int first = run->first_round ? run->first_round : 1;
+
+	return own && own->rounds && (round < first || round - first >= own->rounds);
+}
+
 /* False if interrupted. */
 static bool run_bench(struct run *run, struct prng *prng, size_t bench_index, unsigned int round)
 {
@@ -219,8 +227,7 @@ static bool run_bench(struct run *run, struct prng *prng, size_t bench_index, un
 		failures = &run->failures[bench_index * nr_arms + order[i]];
 		if (!arm->ready)
 			continue;
-		if (*failures == GIVE_UP_AFTER ||
-		    (own && own->once && round != run->first_round + (run->first_round == 0))) {
+		if (*failures == GIVE_UP_AFTER || has_enough(run, own, round)) {
 			progress_cell_done(&run->progress);
 			continue;
 		}

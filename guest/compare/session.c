@@ -39,6 +39,7 @@ static int choose_arms(struct session *session, struct reason *reason)
 	if (session->arm_names.nr == 0)
 		return reason_set(reason, -EINVAL, "--arms \"\": name one at least");
 	session->arms = xcalloc(session->arm_names.nr, sizeof(*session->arms));
+	session->idle = xcalloc(session->arm_names.nr, sizeof(*session->idle));
 	for (i = 0; !error && i < session->arm_names.nr; i++)
 		error = add_arm(session, i, reason);
 	return error;
@@ -250,6 +251,7 @@ void session_close(struct session *session)
 	for (i = 0; session->arms && i < session->arm_names.nr; i++)
 		arm_release(&session->arms[i]);
 	free(session->arms);
+	free(session->idle);
 	names_free(&session->arm_names);
 	netlab_remove(&session->net);
 	if (session->scratch)

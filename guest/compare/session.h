@@ -12,6 +12,19 @@
 #include "netlab.h"
 #include "settings.h"
 
+/* What an arm did while the program in it slept, until both benchmarks about it have it. */
+enum idle_figure {
+	IDLE_CPU,
+	IDLE_WAKEUPS,
+	NR_IDLE_FIGURES,
+};
+
+struct idle_reading {
+	unsigned int round;
+	bool left[NR_IDLE_FIGURES];
+	double value[NR_IDLE_FIGURES];
+};
+
 struct session {
 	const struct settings *settings;
 	char *build_dir, *bench_file, *scratch;
@@ -22,6 +35,7 @@ struct session {
 	const struct bench **bench;
 	size_t nr_bench; /* those that were asked for */
 	struct names arm_names;
+	struct idle_reading *idle; /* of each arm */
 	struct arm *arms;
 	struct arm_context context;
 	struct dataset data;
