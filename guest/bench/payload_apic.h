@@ -1,39 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The interrupt controllers, driven from ring 3: local APIC (Intel SDM vol. 3, chapter 10) and I/O
- * APIC (Intel 82093AA datasheet). The payload kernel counts interrupts and acknowledges them.
- */
+/* Interrupts as benchmarks use them; the payload kernel counts and acknowledges them. */
 #ifndef BENCH_PAYLOAD_APIC_H
 #define BENCH_PAYLOAD_APIC_H
 
 #include "guest/bench/env.h"
-#include "guest/payload/lib/cpu.h"
+#include "guest/payload/lib/apic.h"
 
-#define LAPIC  0xfee00000u
-#define IOAPIC 0xfec00000u
-
-#define LAPIC_ID	0x020
-#define LAPIC_SPURIOUS	0x0f0
-#define LAPIC_ICR_LOW	0x300
-#define LAPIC_ICR_HIGH	0x310
-#define LAPIC_LVT_TIMER 0x320
-#define LAPIC_INITIAL	0x380
-#define LAPIC_DIVIDE	0x3e0
-
-#define LAPIC_ENABLE	  0x100u
 #define LAPIC_DIVIDE_BY_1 0xbu
 
 /* KVM's local APIC timers count nanoseconds (APIC_BUS_FREQUENCY, 1 GHz), and QEMU's do as well. */
 #define LAPIC_TIMER_HZ 1000000000u
 
-#define PIC_MASTER_MASK 0x21
-#define PIC_SLAVE_MASK	0xa1
-
 static inline void apic_enable(void)
 {
-	outb(PIC_MASTER_MASK, 0xff);
-	outb(PIC_SLAVE_MASK, 0xff);
-	mmio_write32(LAPIC + LAPIC_SPURIOUS, LAPIC_ENABLE | PAYLOAD_SPURIOUS);
+	lapic_enable(PAYLOAD_SPURIOUS);
 	mmio_write32(LAPIC + LAPIC_DIVIDE, LAPIC_DIVIDE_BY_1);
 }
 
@@ -53,15 +33,6 @@ static inline void apic_send(uint32_t to, uint8_t vector)
 {
 	mmio_write32(LAPIC + LAPIC_ICR_HIGH, to << 24);
 	mmio_write32(LAPIC + LAPIC_ICR_LOW, vector);
-}
-
-/* Sends pin `gsi`, edge-triggered, to `vector` of the CPU with APIC id `to`. */
-static inline void apic_route(uint32_t gsi, uint8_t vector, uint32_t to)
-{
-	mmio_write32(IOAPIC, 0x11 + 2 * gsi); /* IOREGSEL */
-	mmio_write32(IOAPIC + 0x10, to << 24);
-	mmio_write32(IOAPIC, 0x10 + 2 * gsi);
-	mmio_write32(IOAPIC + 0x10, vector);
 }
 
 /* In ring 0, interrupts off. */

@@ -7,10 +7,9 @@
  * The _ring0 variants loop in ring 0, which software KVM interprets: there, the loop's own two or
  * three instructions count.
  */
-#include "guest/bench/bench.h"
 #include "guest/payload/lib/cpu.h"
 #include "guest/bench/payload_virtio.h"
-#include "guest/bench/trap_exits.h"
+#include "guest/bench/trap.h"
 
 /* IA32_BIOS_SIGN_ID, on AMD the patch level: KVM serves reads and ignores writes, on both. */
 #define MSR_MICROCODE 0x8b
@@ -212,37 +211,29 @@ static void put_away(struct run *run)
 		virtio_reset(queue->slot);
 }
 
-#define EXIT(suffix, what, setup_function, pass_function)                         \
-	{                                                                         \
-		.name = "trap." suffix, .unit = "ns", .text = what, .scale = 1e9, \
-		.setup = setup_function, .pass = pass_function,                   \
-	}
-
 const struct bench bench_trap_exits[] = {
-	EXIT("cpuid", "CPUID, which KVM serves in the kernel", NULL, do_cpuid),
-	EXIT("hypercall", "a hypercall from ring 0 that KVM serves in the kernel", need_hypercalls,
-	     hypercall),
-	EXIT("pio_out", "port write from ring 3 that the VMM serves", trap_need_payload, pio_out),
-	EXIT("pio_out_ring0", "port write from ring 0 that the VMM serves", trap_need_payload,
-	     pio_out_ring0),
-	EXIT("pio_in", "port read from ring 3 that the VMM serves", trap_need_payload, pio_in),
-	EXIT("mmio_read", "MMIO read from ring 3 that the VMM serves", trap_need_payload,
-	     mmio_read),
-	EXIT("mmio_read_ring0", "MMIO read from ring 0 that the VMM serves", trap_need_payload,
-	     mmio_read_ring0),
-	EXIT("mmio_write", "MMIO write from ring 3 that the VMM serves", trap_need_payload,
-	     mmio_write),
-	EXIT("mmio_write_ring0", "MMIO write from ring 0 that the VMM serves", trap_need_payload,
-	     mmio_write_ring0),
-	EXIT("msr_read", "read of an MSR that KVM serves", trap_need_payload, msr_read),
-	EXIT("msr_write", "write of an MSR that KVM serves", trap_need_payload, msr_write),
-	{
-		.name = "trap.mmio_ioeventfd",
-		.unit = "ns",
-		.text = "write to a virtio doorbell from ring 3, which KVM turns into an eventfd",
-		.scale = 1e9,
-		.setup = find_doorbell,
-		.pass = ring_doorbell,
-		.finish = put_away,
-	},
+	TRAP("cpuid", "CPUID, which KVM serves in the kernel", .pass = do_cpuid),
+	TRAP("hypercall", "a hypercall from ring 0 that KVM serves in the kernel",
+	     .setup = need_hypercalls, .pass = hypercall),
+	TRAP("pio_out", "port write from ring 3 that the VMM serves", .setup = trap_need_payload,
+	     .pass = pio_out),
+	TRAP("pio_out_ring0", "port write from ring 0 that the VMM serves",
+	     .setup = trap_need_payload, .pass = pio_out_ring0),
+	TRAP("pio_in", "port read from ring 3 that the VMM serves", .setup = trap_need_payload,
+	     .pass = pio_in),
+	TRAP("mmio_read", "MMIO read from ring 3 that the VMM serves", .setup = trap_need_payload,
+	     .pass = mmio_read),
+	TRAP("mmio_read_ring0", "MMIO read from ring 0 that the VMM serves",
+	     .setup = trap_need_payload, .pass = mmio_read_ring0),
+	TRAP("mmio_write", "MMIO write from ring 3 that the VMM serves", .setup = trap_need_payload,
+	     .pass = mmio_write),
+	TRAP("mmio_write_ring0", "MMIO write from ring 0 that the VMM serves",
+	     .setup = trap_need_payload, .pass = mmio_write_ring0),
+	TRAP("msr_read", "read of an MSR that KVM serves", .setup = trap_need_payload,
+	     .pass = msr_read),
+	TRAP("msr_write", "write of an MSR that KVM serves", .setup = trap_need_payload,
+	     .pass = msr_write),
+	TRAP("mmio_ioeventfd",
+	     "write to a virtio doorbell from ring 3, which KVM turns into an eventfd",
+	     .setup = find_doorbell, .pass = ring_doorbell, .finish = put_away),
 };

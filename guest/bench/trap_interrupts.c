@@ -6,13 +6,12 @@
 #include "guest/bench/bench.h"
 #include "guest/bench/payload_apic.h"
 #include "guest/bench/payload_virtio.h"
+#include "guest/bench/trap.h"
 
 #define TIMER_VECTOR  (PAYLOAD_FIRST_VECTOR + 0)
 #define PING_VECTOR   (PAYLOAD_FIRST_VECTOR + 1)
 #define PONG_VECTOR   (PAYLOAD_FIRST_VECTOR + 2)
 #define DEVICE_VECTOR (PAYLOAD_FIRST_VECTOR + 3)
-
-#define WAIT_NS 200000u /* long enough to have gone to sleep by then */
 
 static const char *need_apic(struct run *run, unsigned int cpu)
 {
@@ -38,13 +37,13 @@ static uint64_t to_ticks(const struct run *run, uint64_t ns)
 
 static void hlt_wake(struct run *run, struct pass *pass)
 {
-	uint64_t wait = to_ticks(run, WAIT_NS);
+	uint64_t wait = to_ticks(run, TRAP_TIMER_NS);
 
 	for (uint64_t i = 0; i < pass->iterations; i++) {
 		volatile uint64_t *count = counter(run, TIMER_VECTOR);
 		uint64_t before = *count, start = env_ticks(), passed;
 
-		apic_set_timer(TIMER_VECTOR, WAIT_NS);
+		apic_set_timer(TIMER_VECTOR, TRAP_TIMER_NS);
 		apic_halt_until(count, before);
 		passed = env_ticks() - start;
 		pass->ticks += passed > wait ? passed - wait : 1;
@@ -52,36 +51,30 @@ static void hlt_wake(struct run *run, struct pass *pass)
 	pass->work = (double)pass->iterations;
 }
 
-#define SHOTS 64u /* timers whose lateness is compared */
+static void shoot(void *arg)
+{
+	volatile uint64_t *count = counter(arg, TIMER_VECTOR);
+	uint64_t before = *count;
+
+	apic_set_timer(TIMER_VECTOR, TRAP_TIMER_NS);
+	while (*count == before)
+		env_pause();
+}
 
 static void timer_jitter(struct run *run, struct pass *pass)
 {
-	volatile uint64_t *count = counter(run, TIMER_VECTOR);
-	uint64_t late[SHOTS], mean = 0;
-
-	for (unsigned int i = 0; i < SHOTS; i++) {
-		uint64_t before = *count, start = env_ticks();
-
-		apic_set_timer(TIMER_VECTOR, WAIT_NS);
-		while (*count == before)
-			env_pause();
-		late[i] = env_ticks() - start;
-		mean += late[i] / SHOTS;
-	}
-	for (unsigned int i = 0; i < SHOTS; i++)
-		pass->ticks += late[i] > mean ? late[i] - mean : mean - late[i];
-	pass->work = SHOTS;
+	trap_jitter(pass, shoot, run);
 }
 
 /* ---- from one vCPU to another, and back --------------------------------------------------- */
 
-struct rally {
-	struct run *run;
-	uint64_t rounds;
+struct ipi_rally {
+	struct trap_rally rally;
 	uint32_t apic_id[2];
-	unsigned int ready;
-	uint64_t ticks;
+	uint64_t before[2]; /* the interrupts of earlier samples */
 };
+
+static const unsigned int ipi_vector[] = {PONG_VECTOR, PING_VECTOR}; /* that each CPU waits for */
 
 static void wait_for(volatile uint64_t *count, uint64_t value)
 {
@@ -89,30 +82,27 @@ static void wait_for(volatile uint64_t *count, uint64_t value)
 		env_pause();
 }
 
-static void play(void *arg, unsigned int cpu)
+static void ipi_begin(struct trap_rally *rally, unsigned int cpu)
 {
-	struct rally *rally = arg;
-	volatile uint64_t *ping = counter(rally->run, PING_VECTOR);
-	volatile uint64_t *pong = counter(rally->run, PONG_VECTOR);
-	uint64_t pings = *ping, pongs = *pong, start;
+	struct ipi_rally *own = (struct ipi_rally *)rally;
 
 	apic_enable();
-	rally->apic_id[cpu] = apic_id();
-	__atomic_fetch_add(&rally->ready, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(&rally->ready, __ATOMIC_ACQUIRE) < 2)
-		env_pause();
-	start = env_ticks();
-	for (uint64_t i = 1; i <= rally->rounds; i++) {
-		if (cpu == 0) {
-			apic_send(rally->apic_id[1], PING_VECTOR);
-			wait_for(pong, pongs + i);
-		} else {
-			wait_for(ping, pings + i);
-			apic_send(rally->apic_id[0], PONG_VECTOR);
-		}
-	}
-	if (cpu == 0)
-		rally->ticks = env_ticks() - start;
+	own->apic_id[cpu] = apic_id();
+	own->before[cpu] = *counter(rally->run, ipi_vector[cpu]);
+}
+
+static void ipi_call(struct trap_rally *rally, unsigned int cpu)
+{
+	const struct ipi_rally *own = (const struct ipi_rally *)rally;
+
+	apic_send(own->apic_id[!cpu], (uint8_t)ipi_vector[!cpu]);
+}
+
+static void ipi_wait(struct trap_rally *rally, unsigned int cpu, uint64_t turn)
+{
+	const struct ipi_rally *own = (const struct ipi_rally *)rally;
+
+	wait_for(counter(rally->run, ipi_vector[cpu]), own->before[cpu] + turn);
 }
 
 static const char *need_two(struct run *run, unsigned int cpu)
@@ -126,11 +116,10 @@ static const char *need_two(struct run *run, unsigned int cpu)
 
 static void ipi(struct run *run, struct pass *pass)
 {
-	struct rally rally = {.run = run, .rounds = pass->iterations};
+	struct ipi_rally rally = {
+		.rally = {.begin = ipi_begin, .call = ipi_call, .wait = ipi_wait, .run = run}};
 
-	run->env->ops->run(run->env, 2, play, &rally);
-	pass->ticks = rally.ticks;
-	pass->work = (double)pass->iterations;
+	trap_play(&rally.rally, pass);
 }
 
 /* ---- from a device ------------------------------------------------------------------------ */
@@ -160,7 +149,7 @@ static const char *open_device(struct run *run, unsigned int cpu)
 		reason = virtio_add_queue(run->env, slot, 0, 8, true, &device->queue);
 	if (reason)
 		return reason;
-	apic_route((uint32_t)slot->gsi, DEVICE_VECTOR, apic_id());
+	ioapic_route((uint32_t)slot->gsi, DEVICE_VECTOR, apic_id());
 	virtio_end(slot);
 	run->state[cpu] = device;
 	return NULL;
@@ -197,39 +186,12 @@ static void close_device(struct run *run)
 }
 
 const struct bench bench_trap_interrupts[] = {
-	{
-		.name = "trap.hlt_wake",
-		.unit = "ns",
-		.text = "how late a vCPU that halted goes on after its timer",
-		.scale = 1e9,
-		.setup = need_apic,
-		.pass = hlt_wake,
-	},
-	{
-		.name = "trap.ipi",
-		.unit = "ns",
-		.text = "interrupt to another vCPU and one back, to handlers",
-		.scale = 1e9,
-		.setup = need_two,
-		.pass = ipi,
-	},
-	{
-		.name = "trap.irq",
-		.unit = "ns",
-		.text = "request to virtio-rng, through its interrupt (irqfd), to the "
-			"acknowledgement",
-		.scale = 1e9,
-		.setup = open_device,
-		.pass = irq,
-		.finish = close_device,
-	},
-	{
-		.name = "trap.timer_jitter",
-		.unit = "ns",
-		.text = "mean deviation of a 200 us timer interrupt from its own mean",
-		.scale = 1e9,
-		.iterations = 1,
-		.setup = need_apic,
-		.pass = timer_jitter,
-	},
+	TRAP("hlt_wake", "how late a vCPU that halted goes on after its timer", .setup = need_apic,
+	     .pass = hlt_wake),
+	TRAP("ipi", "interrupt to another vCPU and one back, to handlers", .setup = need_two,
+	     .pass = ipi),
+	TRAP("irq", "request to virtio-rng, through its interrupt (irqfd), to the acknowledgement",
+	     .setup = open_device, .pass = irq, .finish = close_device),
+	TRAP("timer_jitter", "mean deviation of a 200 us timer interrupt from its own mean",
+	     .setup = need_apic, .pass = timer_jitter, .iterations = 1),
 };

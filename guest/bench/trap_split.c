@@ -9,8 +9,7 @@
  * Each exit of each kind is cut whole, so the three parts of one add up; a benchmark sums one part.
  */
 #include "guest/abi.h"
-#include "guest/bench/bench.h"
-#include "guest/bench/trap_exits.h"
+#include "guest/bench/trap.h"
 #include "guest/payload/lib/cpu.h"
 
 enum part {
@@ -97,13 +96,13 @@ static const char *need_stamps(struct run *run, unsigned int cpu)
 	if (control != 1)
 		return "KVM does not say how the guest's time stamp counter is related to the "
 		       "host's";
+	state->strayed = false;
+	run->state[cpu] = state;
 	outl(TINYVMM_PORT_TIMESTAMP_CONTROL, 1);
 	for (unsigned int i = 0; i < 16; i++)
 		if (!split_exit(leave[run->bench->size / NR_PARTS], ticks))
 			return "the VMM's time stamps do not lie between the guest's: their "
 			       "counters differ by something else than KVM says";
-	state->strayed = false;
-	run->state[cpu] = state;
 	return NULL;
 }
 
@@ -131,25 +130,23 @@ static const char *check_order(struct run *run, unsigned int cpu, char *text)
 
 static void stop_stamps(struct run *run)
 {
-	if (run->env->payload)
+	if (run->state[0])
 		outl(TINYVMM_PORT_TIMESTAMP_CONTROL, 0);
 }
 
-#define PART(exit_kind, exit_part, suffix, what)                                                  \
-	{                                                                                         \
-		.name = "trap." suffix, .unit = "ns", .text = what, .scale = 1e9,                 \
-		.size = exit_kind * NR_PARTS + exit_part, .setup = need_stamps, .pass = sum_part, \
-		.check = check_order, .finish = stop_stamps,                                      \
-	}
-#define SPLIT(exit_kind, name, what)                                                           \
-	PART(exit_kind, WAY_OUT, name "_way_out", "of a " what ": from the guest to the VMM"), \
-		PART(exit_kind, HANDLING, name "_handling", "of a " what ": in the VMM"),      \
-		PART(exit_kind, WAY_BACK, name "_way_back",                                    \
-		     "of a " what ": from the VMM to the guest")
+#define PART(exit_kind, exit_part, suffix, what)                             \
+	TRAP(suffix, what, .setup = need_stamps, .pass = sum_part,           \
+	     .size = exit_kind * NR_PARTS + exit_part, .check = check_order, \
+	     .finish = stop_stamps)
+#define SPLIT(exit_kind, name, what)                                                         \
+	PART(exit_kind, WAY_OUT, name "_way_out", "of " what ": from the guest to the VMM"), \
+		PART(exit_kind, HANDLING, name "_handling", "of " what ": in the VMM"),      \
+		PART(exit_kind, WAY_BACK, name "_way_back",                                  \
+		     "of " what ": from the VMM to the guest")
 
 const struct bench bench_trap_split[] = {
-	SPLIT(PIO_OUT, "pio_out", "port write"),
-	SPLIT(PIO_IN, "pio_in", "port read"),
-	SPLIT(MMIO_READ, "mmio_read", "MMIO read"),
-	SPLIT(MMIO_WRITE, "mmio_write", "MMIO write"),
+	SPLIT(PIO_OUT, "pio_out", "a port write"),
+	SPLIT(PIO_IN, "pio_in", "a port read"),
+	SPLIT(MMIO_READ, "mmio_read", "an MMIO read"),
+	SPLIT(MMIO_WRITE, "mmio_write", "an MMIO write"),
 };

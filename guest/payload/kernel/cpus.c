@@ -6,14 +6,8 @@
  */
 #include "guest/payload/kernel/kernel.h"
 #include "guest/payload/kernel/trampoline.h"
+#include "guest/payload/lib/apic.h"
 
-#define LAPIC	       0xfee00000u
-#define LAPIC_ID       0x020
-#define LAPIC_SPURIOUS 0x0f0
-#define LAPIC_ICR_LOW  0x300
-#define LAPIC_ICR_HIGH 0x310
-
-#define LAPIC_ENABLE 0x100u
 #define ICR_INIT     0x4500u /* INIT, level assert */
 #define ICR_START_UP 0x4600u
 #define ICR_PENDING  0x1000u

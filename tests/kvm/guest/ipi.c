@@ -13,7 +13,8 @@ static uint64_t rounds;
 
 static unsigned int this_cpu(void)
 {
-	return mmio_read32(LAPIC + 0x20) >> 24; /* APIC ids of two single-threaded cores: 0 and 1 */
+	return mmio_read32(LAPIC + LAPIC_ID) >>
+	       24; /* APIC ids of two single-threaded cores: 0 and 1 */
 }
 
 static void send(unsigned int cpu)

@@ -33,7 +33,7 @@ void payload_setup(const void *fdt, unsigned long cpu)
 	base = virtio_find(fdt, VIRTIO_RNG, 0); /* the only device */
 	EXPECT(base != 0 && devtree_find(&tree, fdt, "virtio", "interrupts", 0));
 	apic_enable();
-	ioapic_route(be32(tree.value), VECTOR);
+	ioapic_route(be32(tree.value), VECTOR, 0);
 	interrupts_on();
 }
 

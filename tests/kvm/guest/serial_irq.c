@@ -27,7 +27,7 @@ void payload_setup(const void *fdt, unsigned long cpu)
 {
 	(void)fdt, (void)cpu;
 	apic_enable();
-	ioapic_route(GSI_SERIAL, VECTOR);
+	ioapic_route(GSI_SERIAL, VECTOR, 0);
 	outb(TINYVMM_PORT_SERIAL + 4, 0x08); /* MCR: OUT2 connects the line */
 	interrupts_on();
 }
