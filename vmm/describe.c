@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "config_values.h"
 #include "device_table.h"
 
 #define NODE_ALIGN_BYTES (2ull << 20) /* a node begins where a large page may */
@@ -93,9 +94,10 @@ void describe_board(struct board *board, const struct config *config,
 		  BOARD_RAM);
 	describe_nodes(board, size);
 	board->has_serial = true;
-	board->has_irqchip = resolve(config->irqchip, image->wants_irqchip);
 	/* ACPI says hardware-reduced: nobody needs an 8254, so only who asks pays for one. */
 	board->has_pit = resolve(config->pit, false);
+	/* api.rst, KVM_CREATE_PIT2: without interrupt controllers in KVM there is no PIT either. */
+	board->has_irqchip = resolve(config->irqchip, image->wants_irqchip || board->has_pit);
 	board->cmdline = config->append;
 	if (board->cmdline == NULL)
 		board->cmdline = image->is_linux ? "console=ttyS0" : "";
@@ -131,11 +133,16 @@ static const char *pages_name(enum mem_pages pages)
 
 static void print_memory(const struct describe_print *what, FILE *to)
 {
+	const struct config_mem *mem = &what->config->mem;
 	const struct board *board = what->board;
+	char size[CONFIG_SIZE_TEXT];
 
-	fprintf(to, "memory   %" PRIu64 " MiB, host pages %s%s\n",
-		what->config->mem.size_bytes >> 20, pages_name(what->config->mem.pages),
-		what->config->mem.prealloc ? ", preallocated" : "");
+	config_format_size(size, mem->size_bytes);
+	fprintf(to, "memory   %s, host pages %s%s", size, pages_name(mem->pages),
+		mem->prealloc ? ", preallocated" : "");
+	if (mem->node >= 0)
+		fprintf(to, ", from host node %d", mem->node);
+	fputc('\n', to);
 	for (unsigned int i = 0; i < board->nr_ranges; i++)
 		fprintf(to, "         %010" PRIx64 "-%010" PRIx64 "  %s\n", board->range[i].start,
 			board->range[i].start + board->range[i].size_bytes - 1,

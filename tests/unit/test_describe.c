@@ -145,6 +145,79 @@ static void interrupt_controllers_default_to_what_the_image_needs(void **state)
 	}
 }
 
+/* A KVM without them has no PIT either (api.rst, KVM_CREATE_PIT2). */
+static void a_pit_brings_the_interrupt_controllers_along(void **state)
+{
+	struct boot_image payload = {.wants_irqchip = false};
+	struct board board = {.topo = {1, 1, 1, 1}};
+	struct config config = config_of(GIB);
+
+	(void)state;
+	config.pit = TRI_ON;
+	describe_board(&board, &config, &payload);
+	assert_true(board.has_pit);
+	assert_true(board.has_irqchip);
+}
+
+/* What --dry-run says of a machine that has everything. */
+static void the_description_leaves_nothing_out(void **state)
+{
+	static const char want[] =
+		"host     made-up KVM\n"
+		"image    a.elf: 64-bit ELF, entry 0x100000\n"
+		"initrd   a.img\n"
+		"cmdline  (none)\n"
+		"memory   3146M, host pages 2 MiB, preallocated, from host node 1\n"
+		"         0000000000-000009ffff  RAM\n"
+		"         00000a0000-00000fffff  reserved\n"
+		"         0000100000-00bfffffff  RAM\n"
+		"         0100000000-01049fffff  RAM\n"
+		"         0000000000-00623fffff  node 0\n"
+		"         0062400000-00bfffffff  node 1\n"
+		"         0100000000-01049fffff  node 1\n"
+		"cpus     2: 2 sockets x 1 core x 1 thread\n"
+		"         vcpu0  APIC id 0  node 0  on host CPU 5\n"
+		"         vcpu1  APIC id 1  node 1  on host CPU 3\n"
+		"irqchip  in the kernel (local APICs, I/O APIC, PIC), with PIT\n"
+		"devices  port 0x3f8   16550A serial port, GSI 4\n";
+	static const char last[] = "         0xd0000000   virtio-blk on b.img, GSI 10\n";
+	static const unsigned int cpu_of[] = {5, 3};
+	struct config config = config_of(3146 * MIB);
+	struct boot_image image = {.protocol = BOOT_ELF64, .entry = 0x100000};
+	struct board board = {
+		.topo = {.nr_cpus = 2, .sockets = 2, .cores = 1, .threads = 1},
+		.nr_slots = 1,
+		.slot = {{.name = "virtio-blk", .id = "b.img", .base = 0xd0000000, .gsi = 10}},
+	};
+	struct describe_print what = {
+		.board = &board,
+		.config = &config,
+		.image = &image,
+		.cpu_of = cpu_of,
+		.host_kind = "made-up KVM",
+	};
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(to);
+	config.kernel = "a.elf";
+	config.initrd = "a.img";
+	config.mem.pages = MEM_PAGES_2M;
+	config.mem.prealloc = true;
+	config.mem.node = 1;
+	config.pit = TRI_ON;
+	describe_board(&board, &config, &image);
+	describe_print(&what, to);
+	assert_int_equal(fclose(to), 0);
+	assert_true(len > sizeof(want) + sizeof(last));
+	assert_string_equal(text + len - strlen(last), last);
+	text[strlen(want)] = '\0';
+	assert_string_equal(text, want);
+	free(text);
+}
+
 static void linux_gets_a_console_unless_append_says_otherwise(void **state)
 {
 	struct boot_image linux_image = {.is_linux = true}, payload = {.is_linux = false};
@@ -171,6 +244,8 @@ int main(void)
 		cmocka_unit_test(every_socket_is_a_node_with_its_share),
 		cmocka_unit_test(one_socket_needs_no_numa_tables),
 		cmocka_unit_test(interrupt_controllers_default_to_what_the_image_needs),
+		cmocka_unit_test(a_pit_brings_the_interrupt_controllers_along),
+		cmocka_unit_test(the_description_leaves_nothing_out),
 		cmocka_unit_test(linux_gets_a_console_unless_append_says_otherwise),
 	};
 
