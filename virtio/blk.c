@@ -274,7 +274,12 @@ static int blk_activate(struct vdev *vdev)
 	if (blk->slot == MAP_FAILED)
 		return -errno;
 	if (blk->aio == NULL)
-		ret = io_setup(BLK_SLOTS, &blk->aio); /* -EAGAIN: fs.aio-max-nr is used up */
+		ret = io_setup(BLK_SLOTS, &blk->aio);
+	if (ret == -EAGAIN)
+		log_limited(vdev->log, &vdev->log_limit, LOG_ERROR,
+			    "%s %s: the host's asynchronous requests are used up; raise the limit "
+			    "with \"sysctl fs.aio-max-nr=1048576\"",
+			    vdev->ops->name, vdev->id);
 	if (ret == 0)
 		ret = evloop_add(vdev->loop, &blk->completed, EPOLLIN);
 	if (ret < 0) {

@@ -306,7 +306,7 @@ static int create_vcpus(struct machine *machine, const struct boot_image *image,
 		int ret = create_vcpu(machine, image, i);
 
 		if (ret < 0)
-			return err_set(err, ret, "--cpus: cannot create vCPU %u: %s", i,
+			return err_set(err, ret, "--cpus %u: cannot create vCPU %u: %s", nr, i,
 				       strerror(-ret));
 	}
 	machine->clock.stamps = &machine->vcpu[0].stamps;

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	struct log log = {.level = LOG_WARN, .fd = STDERR_FILENO};
 	struct run_end end = {.status = EXIT_STATUS_OK};
 	struct err err = {.text = ""};
+	int ret;
 
 	fill_standard_fds();
 	if (config_parse(&config, argc, argv, &err) < 0) {
@@ -65,8 +66,11 @@ int main(int argc, char **argv)
 		printf("tinyvmm %s\n", TINYVMM_VERSION);
 		break;
 	case CONFIG_RUN:
-		if (run(&config, &log, &end, &err) < 0)
-			log_error(&log, "%s", err.text);
+		ret = run(&config, &log, &end, &err);
+		/* Wherever it was met, the remedy is the same. */
+		if (ret < 0)
+			log_error(&log, "%s%s", err.text,
+				  ret == -EMFILE ? "; raise the limit with \"ulimit -n\"" : "");
 		break;
 	}
 	config_free(&config);

@@ -121,6 +121,10 @@ else
 	skip "refused: no huge pages reserved" "$free_huge are free"
 fi
 
+# shellcheck disable=SC2016 # for the inner shell
+refused "too many open files" "--cpus 100: .*Too many open files; .*ulimit -n" \
+	sh -c 'ulimit -n 20 && exec "$@"' - "$TINYVMM" -k "$three" -c 100
+
 if command -v taskset >/dev/null && [ "$cpus" -gt 1 ]; then
 	refused "CPU outside the allowed set" "--pin.*1" taskset -c 0 "$TINYVMM" -k "$three" -p1
 	refused "fewer CPUs allowed than there are" "--pin" taskset -c 0 "$TINYVMM" -k "$three" -c 2 -p

@@ -45,7 +45,14 @@ static int open_failed(struct err *err)
 			       strerror(-code));
 	if (code != -EACCES && code != -EPERM)
 		return err_set(err, code, "/dev/kvm: cannot open: %s", strerror(-code));
-	group = stat("/dev/kvm", &st) == 0 ? getgrgid(st.st_gid) : NULL;
+	if (stat("/dev/kvm", &st) < 0)
+		return err_set(err, code, "/dev/kvm: cannot open: %s", strerror(-code));
+	if ((st.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
+		return err_set(err, code,
+			       "/dev/kvm: cannot open: %s; its mode %04o lets no group in: as "
+			       "root, \"chgrp kvm /dev/kvm && chmod 660 /dev/kvm\"",
+			       strerror(-code), (unsigned int)st.st_mode & 07777);
+	group = getgrgid(st.st_gid);
 	return err_set(err, code,
 		       "/dev/kvm: cannot open: %s; it belongs to group %s: join that with "
 		       "\"usermod -aG %s USER\" and log in again",
