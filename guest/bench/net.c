@@ -9,6 +9,7 @@
 #define TIMEOUT_MS 200u
 #define WINDOW	   32u	/* datagrams under way in the rate benchmarks */
 #define MAX_LOST   100u /* in one pass, after which the peer counts as gone */
+#define TRIES	   10u	/* before the first pass, after which there counts as none */
 
 struct state {
 	struct net_io io;
@@ -73,6 +74,36 @@ static uint64_t receive_one(struct run *run, struct state *state, size_t len)
 	return number;
 }
 
+/* A request, and its own answer, past late ones to others. False if that does not come. */
+static bool ask(struct run *run, struct state *state)
+{
+	uint64_t number;
+
+	if (!send_next(state, run->bench->size)) {
+		state->wrong = "a datagram could not be sent";
+		return false;
+	}
+	do
+		number = receive_one(run, state, run->bench->size);
+	while (number != 0 && number != state->number);
+	return number != 0;
+}
+
+/* A peer that is about to start refuses at once, which the next call reports: time has to pass. */
+static const char *find_peer(struct run *run, struct state *state)
+{
+	for (unsigned int i = 0; i < TRIES; i++) {
+		uint64_t next_try = deadline(run);
+
+		state->wrong = NULL;
+		if (ask(run, state))
+			return NULL;
+		while (env_ticks() < next_try)
+			env_pause();
+	}
+	return "the peer does not answer";
+}
+
 static const char *setup(struct run *run, unsigned int cpu)
 {
 	const char *reason = NULL;
@@ -87,11 +118,7 @@ static const char *setup(struct run *run, unsigned int cpu)
 	run->state[cpu] = state; /* from here on finish() closes */
 	for (unsigned int i = 0; i < NET_MAX_DATA; i++)
 		state->request[i] = (uint8_t)i;
-	for (unsigned int i = 0; i < 5; i++)
-		if (send_next(state, run->bench->size) &&
-		    receive_one(run, state, run->bench->size) == state->number)
-			return NULL;
-	return "the peer does not answer";
+	return find_peer(run, state);
 }
 
 /* One request at a time; one that is lost is sent again. */
@@ -100,18 +127,9 @@ static void request_response(struct run *run, struct pass *pass)
 	struct state *state = pass->state;
 	uint64_t lost = state->lost;
 
-	for (uint64_t i = 0; i < pass->iterations && !state->wrong; i++) {
-		uint64_t number = 0;
-
-		if (!send_next(state, run->bench->size))
-			state->wrong = "a datagram could not be sent";
-		else
-			while ((number = receive_one(run, state, run->bench->size)) != 0 &&
-			       number != state->number)
-				;
-		if (number == 0 && ++state->lost - lost > MAX_LOST)
+	for (uint64_t i = 0; i < pass->iterations && !state->wrong; i++)
+		if (!ask(run, state) && !state->wrong && ++state->lost - lost > MAX_LOST)
 			state->wrong = "the peer stopped answering";
-	}
 	pass->work = (double)pass->iterations;
 }
 
