@@ -47,7 +47,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/bench.elf $B/guest/linux/init
+all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf $B/guest/linux/init
 
 help:
 	@echo 'all linux-guest deps demo check check-kvm check-nested check-all bench fuzz lint format install clean'
@@ -82,9 +82,9 @@ $B/guest/%.elf: guest/payload/%.S $(GUEST_DEPS)
 # and no instruction that a baseline x86-64 lacks.
 FREESTANDING := -std=gnu11 -g -I. $(WARN) -ffreestanding -fno-pic -fcf-protection=none -MMD -MP \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone
-KERNEL_OBJ := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/payload/kernel/*.[cS])))
+KERNEL_OBJ := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/payload/kernel/*.[cS] guest/payload/machine/*.[cS])))
 BENCH_OBJ  := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/bench/*.[cS])))
-$B/obj/guest/payload/kernel/%.o: guest/payload/kernel/%.c
+$B/obj/guest/payload/%.o: guest/payload/%.c
 	@mkdir -p $(@D)
 	$Q$(CC) $(FREESTANDING) -Os -mgeneral-regs-only -c -o $@ $<
 
@@ -99,6 +99,9 @@ $B/obj/guest/%.o: guest/%.S
 $B/guest/payload.elf: $(KERNEL_OBJ) guest/payload/payload.ld
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $(KERNEL_OBJ)
+$B/guest/payload.bzImage: guest/payload/bzimage/setup.S $B/guest/payload.elf
+	$Qobjcopy -O binary $B/guest/payload.elf $B/guest/payload.bin && $(CC) -nostdlib -static -no-pie \
+		-Wa,-I,$B/guest -Wl,--build-id=none,--oformat=binary,-Ttext=0,-R,$B/guest/payload.elf -o $@ $<
 
 $B/guest/bench.elf: $(BENCH_OBJ)
 	@mkdir -p $(@D)
@@ -118,13 +121,10 @@ $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
 # The same test as a payload in ring 0 and in ring 3.
 GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra $(if $(CI),-Werror) -ffreestanding -fno-pic -fcf-protection=none \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone -mgeneral-regs-only
-$B/tests/kvm/%.ring0.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
+$B/tests/kvm/%.ring0.elf $B/tests/kvm/%.ring3.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
 	@mkdir -p $(@D)
-	$Q$(CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) -DPAYLOAD_RING=0 -o $@ $< guest/payload/lib/start.S
-
-$B/tests/kvm/%.ring3.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
-	@mkdir -p $(@D)
-	$Q$(CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) -DPAYLOAD_RING=3 -o $@ $< guest/payload/lib/start.S
+	$Qfor ring in 0 3; do $(CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) -DPAYLOAD_RING=$$ring \
+		-o $B/tests/kvm/$*.ring$$ring.elf $< guest/payload/lib/start.S || exit 1; done
 
 $B/tests/kvm/%.elf32: $B/tests/kvm/%.elf
 	$Qobjcopy -O elf32-i386 $< $@
@@ -150,7 +150,7 @@ $B/tests/unit-san/%: $B/san/tests/unit/%.o $B/san/libpure.a
 	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(SAN) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
-check: $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $(if $(wildcard vmm/main.c),$B/tinyvmm)
+check: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $(if $(wildcard vmm/main.c),$B/tinyvmm)
 	$Qtests/include-rules.sh
 	$Qtests/run-unit.sh $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
 

@@ -60,9 +60,13 @@ struct env {
 	struct payload_info *payload; /* NULL under Linux */
 	/* The rest belongs to the implementation. */
 	struct env_memory {
-		uint64_t at, end; /* free RAM (payload) */
-		uint64_t touched; /* RAM below has been used (payload) */
-		uint64_t next_1g; /* virtual address for the next 4 KiB pages (payload) */
+		struct env_ram {
+			uint64_t start, end;
+			uint64_t at;	  /* RAM from here on is free */
+			uint64_t touched; /* RAM below has been used */
+		} ram[2];		  /* below and behind the 32-bit hole (payload) */
+		uint64_t directory; /* where page directories for ram[1] go, until they are there */
+		uint64_t next_1g;   /* virtual address for the next 4 KiB pages (payload) */
 		struct {
 			void *start;
 			size_t size;

@@ -88,93 +88,170 @@ static _Noreturn void end(struct env *env, int status)
 #define PTE_USER     (1u << 2)
 #define PTE_ACCESSED (1u << 5)
 #define PTE_DIRTY    (1u << 6)
+#define PTE_LARGE    (1u << 7)
 #define PTE_TABLE    (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 #define PTE_4K	     (PTE_TABLE | PTE_DIRTY)
+#define PTE_2M	     (PTE_4K | PTE_LARGE)
 #define PTE_ADDRESS  0x000ffffffffff000ull
 #define PTES	     512u
+
+#define NR_RANGES 2u /* of RAM: below and behind the 32-bit hole */
 
 /* Where 4 KiB pages are mapped, beyond the identity map; each allocation begins a new GiB. */
 #define WINDOW_START (256ull << 30)
 #define WINDOW_END   (512ull << 30)
 
-static uint64_t *take_table(struct env_memory *memory)
+static uint64_t *take_table(struct env_ram *ram)
 {
-	uint64_t *table = (uint64_t *)memory->at;
+	uint64_t *table = (uint64_t *)ram->at;
 
-	memory->at += PAGE_4K;
+	ram->at += PAGE_4K;
 	for (unsigned int i = 0; i < PTES; i++)
 		table[i] = 0;
 	return table;
 }
 
+static uint64_t *first_pdpt(const struct env *env)
+{
+	const uint64_t *pml4 = (const uint64_t *)env->payload->root_table;
+
+	return (uint64_t *)(pml4[0] & PTE_ADDRESS);
+}
+
+/* Links a table that is complete. What was never mapped is in no TLB. */
+static void link_table(uint64_t *entry, const uint64_t *table)
+{
+	__atomic_store_n(entry, (uint64_t)(uintptr_t)table | PTE_TABLE, __ATOMIC_SEQ_CST);
+}
+
 /*
- * Maps `size` bytes at `physical` again, with 4 KiB pages, and returns where.
+ * Maps `size` bytes at `physical` again, with 4 KiB pages, and returns where. Tables come from
+ * `ram`.
  *
  * Ring 3 writes page tables here. It may, because the program is trusted, and it should, because
  * ring 0 takes a second for 512 MiB on a host that interprets it. Such a host also traps writes to
- * tables in use, so they are filled first and linked last. What was never mapped is in no TLB.
+ * tables in use, so they are filled first and linked last.
  */
-static void *map_4k(struct env *env, uint64_t physical, uint64_t size)
+static void *map_4k(struct env *env, struct env_ram *ram, uint64_t physical, uint64_t size)
 {
 	struct env_memory *memory = &env->memory;
-	const uint64_t *pml4 = (const uint64_t *)env->payload->root_table;
-	uint64_t *pdpt = (uint64_t *)(pml4[0] & PTE_ADDRESS);
+	uint64_t *pdpt = first_pdpt(env);
 	uint64_t start = memory->next_1g;
 
 	for (uint64_t done = 0; done < size; memory->next_1g += PAGE_1G) {
-		uint64_t *directory = take_table(memory);
+		uint64_t *directory = take_table(ram);
 
 		for (unsigned int i = 0; i < PTES && done < size; i++) {
-			uint64_t *table = take_table(memory);
+			uint64_t *table = take_table(ram);
 
 			for (unsigned int j = 0; j < PTES; j++, done += PAGE_4K)
 				table[j] = (physical + done) | PTE_4K;
 			directory[i] = (uint64_t)(uintptr_t)table | PTE_TABLE;
 		}
-		__atomic_store_n(&pdpt[memory->next_1g / PAGE_1G],
-				 (uint64_t)(uintptr_t)directory | PTE_TABLE, __ATOMIC_SEQ_CST);
+		link_table(&pdpt[memory->next_1g / PAGE_1G], directory);
 	}
 	return (void *)start;
+}
+
+/* Continues the identity map over the RAM behind the 32-bit hole, when it is wanted first. */
+static void map_high_ram(struct env *env)
+{
+	struct env_memory *memory = &env->memory;
+	const struct env_ram *ram = &memory->ram[1];
+	uint64_t *directory = (uint64_t *)memory->directory;
+
+	if (!directory)
+		return;
+	for (uint64_t at = ram->start; at < ram->end; directory += PTES) {
+		uint64_t *entry = &first_pdpt(env)[at / PAGE_1G];
+
+		for (unsigned int i = 0; i < PTES; i++, at += PAGE_2M)
+			directory[i] = at < ram->end ? at | PTE_2M : 0;
+		link_table(entry, directory);
+	}
+	memory->directory = 0;
+}
+
+/* NULL if there is not so much in this range. */
+static void *alloc_in(struct env *env, struct env_ram *ram, uint64_t size, enum env_pages pages)
+{
+	uint64_t tables = pages == ENV_PAGES_4K ? size / PAGE_2M * PAGE_4K + 2 * PAGE_4K : 0;
+	uint64_t start = (ram->at + tables + PAGE_2M - 1) & ~(PAGE_2M - 1);
+	void *mapped = (void *)start;
+
+	if (start > ram->end || size > ram->end - start)
+		return NULL;
+	if (start >= PAYLOAD_HIGH_RAM)
+		map_high_ram(env);
+	if (pages == ENV_PAGES_4K)
+		mapped = map_4k(env, ram, start, size);
+	ram->at = start + size;
+	return mapped;
 }
 
 static void *alloc(struct env *env, size_t size, enum env_pages pages, const char **reason)
 {
 	struct env_memory *memory = &env->memory;
 	uint64_t rounded = (size + PAGE_2M - 1) & ~(PAGE_2M - 1);
-	uint64_t tables = pages == ENV_PAGES_4K ? rounded / PAGE_2M * PAGE_4K + 2 * PAGE_4K : 0;
-	uint64_t start = (memory->at + tables + PAGE_2M - 1) & ~(PAGE_2M - 1);
-	void *mapped = (void *)start;
+	void *start = NULL;
 
-	if (size > memory->end || start > memory->end || rounded > memory->end - start) {
-		*reason = "not enough RAM in this VM; use more --mem";
-		return NULL;
-	}
 	if (pages == ENV_PAGES_4K && rounded > WINDOW_END - memory->next_1g) {
 		*reason = "no virtual addresses left for 4 KiB pages; run fewer benchmarks at once";
 		return NULL;
 	}
-	if (pages == ENV_PAGES_4K)
-		mapped = map_4k(env, start, rounded);
-	memory->at = start + rounded;
-	return mapped;
+	for (unsigned int i = 0; i < NR_RANGES && !start && rounded >= size; i++)
+		start = alloc_in(env, &memory->ram[i], rounded, pages);
+	if (!start)
+		*reason = "not enough RAM in this VM; use more --mem";
+	return start;
 }
 
 static void *alloc_fresh(struct env *env, size_t size, enum env_pages pages, const char **reason)
 {
-	struct env_memory *memory = &env->memory;
+	for (unsigned int i = 0; i < NR_RANGES; i++) {
+		struct env_ram *ram = &env->memory.ram[i];
 
-	if (memory->at < memory->touched)
-		memory->at = memory->touched;
+		if (ram->at < ram->touched)
+			ram->at = ram->touched;
+	}
 	return alloc(env, size, pages, reason);
 }
 
 static void release(struct env *env)
 {
-	struct env_memory *memory = &env->memory;
+	for (unsigned int i = 0; i < NR_RANGES; i++) {
+		struct env_ram *ram = &env->memory.ram[i];
 
-	if (memory->touched < memory->at)
-		memory->touched = memory->at;
-	memory->at = env->payload->arena_start;
+		if (ram->touched < ram->at)
+			ram->touched = ram->at;
+		ram->at = ram->start;
+	}
+}
+
+/* CPU stacks and the page directories for the RAM behind the hole lie at the end of the other. */
+static void init_memory(struct env *env)
+{
+	const struct payload_info *payload = env->payload;
+	struct env_memory *memory = &env->memory;
+	struct env_ram *low = &memory->ram[0], *high = &memory->ram[1];
+	uint64_t nr_directories;
+
+	*low = (struct env_ram){.start = payload->arena_start, .end = payload->arena_end};
+	high->start = PAYLOAD_HIGH_RAM;
+	high->end = payload->high_ram_end < WINDOW_START ? payload->high_ram_end : WINDOW_START;
+	high->end &= ~(PAGE_2M - 1);
+	for (unsigned int i = 1; i < env->nr_cpus; i++) {
+		low->end -= CPU_STACK_BYTES;
+		env->payload->cpu[i].stack_top = (void *)(low->end + CPU_STACK_BYTES);
+	}
+	if (high->end < high->start)
+		high->end = high->start;
+	nr_directories = (high->end - high->start + PAGE_1G - 1) / PAGE_1G;
+	low->end = (low->end & ~(PAGE_4K - 1)) - nr_directories * PAGE_4K;
+	memory->directory = low->end;
+	memory->next_1g = WINDOW_START;
+	low->at = low->start;
+	high->at = high->start;
 }
 
 /* ---- other CPUs --------------------------------------------------------------------------- */
@@ -332,12 +409,6 @@ void env_payload_init(struct env *env, struct payload_info *payload)
 		.name = "payload",
 		.nr_cpus = (unsigned int)payload->nr_cpus,
 		.payload = payload,
-		.memory.at = payload->arena_start,
-		.memory.end = payload->arena_end,
-		.memory.next_1g = WINDOW_START,
 	};
-	for (unsigned int i = 1; i < env->nr_cpus; i++) {
-		env->memory.end -= CPU_STACK_BYTES;
-		payload->cpu[i].stack_top = (void *)(env->memory.end + CPU_STACK_BYTES);
-	}
+	init_memory(env);
 }

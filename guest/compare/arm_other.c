@@ -46,6 +46,11 @@ static int qemu_prepare(struct arm *arm, struct reason *reason)
 static int qemu_command(struct arm *arm, const struct job *job, struct argv *argv,
 			struct reason *reason)
 {
+	/*
+	 * acpi=off: with ACPI, microvm lists its virtio-mmio slots in the DSDT only, which the
+	 * payload has no AML interpreter for; without, it appends virtio_mmio.device= to the
+	 * command line. CPUs are then found in its MP table.
+	 */
 	static const char *const fixed[] = {
 		"-M",
 		"microvm,acpi=off,pit=off,pic=on,rtc=off,isa-serial=on",

@@ -5,8 +5,10 @@
  * (System V psABI for x86-64, 3.4.1 "Initial Stack and Register State").
  *
  * The program runs in ring 3 on an identity map of the first 4 GiB in 2 MiB pages and may use all
- * of it: RAM, page tables, memory-mapped registers, and every port. It is trusted. The kernel keeps
- * the boundary of ring 3 not for protection but because on software KVM only ring 3 runs natively.
+ * of it: RAM, page tables, memory-mapped registers, and every port. It is trusted. What it wants
+ * mapped beyond 4 GiB, it maps itself: a start should not pay for what few benchmarks use. The
+ * kernel keeps the boundary of ring 3 not for protection but because on software KVM only ring 3
+ * runs natively.
  */
 #ifndef PAYLOAD_INFO_H
 #define PAYLOAD_INFO_H
@@ -14,6 +16,8 @@
 #include <stdint.h>
 
 #define AT_TINYVMM 0x54564d
+
+#define PAYLOAD_HIGH_RAM (4ull << 30) /* where RAM goes on behind the 32-bit hole */
 
 #define PAYLOAD_MAX_CPUS  16
 #define PAYLOAD_MAX_SLOTS 32
@@ -44,7 +48,8 @@ struct payload_info {
 	uint64_t root_table;  /* the page table in CR3 */
 	uint64_t arena_start; /* RAM that nobody uses */
 	uint64_t arena_end;
-	uint64_t nr_cpus; /* those that will come online */
+	uint64_t high_ram_end; /* RAM from PAYLOAD_HIGH_RAM on, not mapped; 0: there is none */
+	uint64_t nr_cpus;      /* those that will come online */
 	uint64_t has_irqchip;
 	uint64_t is_software_kvm; /* ring 0 is interpreted */
 	uint64_t nr_slots;

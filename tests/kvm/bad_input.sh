@@ -27,7 +27,7 @@ refused() { # NAME PATTERN COMMAND...
 : >"$bad/empty"
 echo 'just a text' >"$bad/text"
 head -c 40 "$three" >"$bad/cut_header"
-head -c 4100 "$three" >"$bad/cut_segment"
+head -c 1028 "$three" >"$bad/cut_segment"
 gzip -c "$three" | head -c 300 >"$bad/cut.gz"
 { gzip -c "$three" | head -c 100 && printf garbage && gzip -c "$three" | tail -c +108; } >"$bad/corrupt.gz"
 { head -c 18 "$three" && printf '\267' && tail -c +20 "$three"; } >"$bad/aarch64" # e_machine 183

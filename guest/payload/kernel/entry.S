@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The payload kernel's ring 0: the two ways in, and the way to ring 3. With lib/traps.inc and
+ * The payload kernel's ring 0: the ways in (linux_entry.S has two more), and the way to ring 3. With lib/traps.inc and
  * trap.c that is all of it; loader.c runs in ring 3 already.
  *
  * On a host that interprets ring 0 each instruction here counts.
@@ -35,7 +35,7 @@ _start:
 	pushq	$loader_main		/* in ring 3: (device tree, vCPU, page table) */
 	iretq
 
-/* ---- from PVH (Xen docs/misc/pvh.pandoc): 32-bit protected mode, start info in ebx -------------- */
+/* ---- page tables of our own, in 32-bit and in 64-bit mode: the identity map of 4 GiB -------- */
 #define MSR_EFER    0xc0000080
 #define EFER_LME    (1 << 8)
 #define CR0_LONG    0x80010033		/* PG, WP, NE, ET, MP, PE */
@@ -44,10 +44,10 @@ _start:
 #define PTE_2M	    0xe7		/* and dirty, large */
 #define TABLE_BYTES 4096
 #define IDENTITY_2M (4 * 512)		/* 4 GiB */
+#define PIC_MASTER_MASK 0x21
+#define PIC_SLAVE_MASK	0xa1
 
-.code32
-pvh_start:
-	cld
+.macro build_tables
 	movl	$pdpt + PTE_TABLE, pml4
 	mov	$directories + PTE_TABLE, %eax
 	mov	$pdpt, %edi
@@ -63,7 +63,14 @@ pvh_start:
 	add	$8, %edi
 	add	$0x200000, %eax
 	loop	2b
+.endm
 
+/* ---- from PVH (Xen docs/misc/pvh.pandoc): 32-bit protected mode, start info in ebx -------------- */
+.code32
+.globl pvh_start
+pvh_start:
+	cld
+	build_tables
 	mov	$CR4_LONG, %eax
 	mov	%eax, %cr4
 	mov	$pml4, %eax
@@ -75,9 +82,24 @@ pvh_start:
 	mov	$CR0_LONG, %eax
 	mov	%eax, %cr0
 	lgdt	gdt_pointer
-	ljmp	$KERNEL_CS, $3f
+	ljmp	$KERNEL_CS, $boot_cpu
+
+/* ---- from 64-bit mode with another's page tables: boot_params in ebx (linux_entry.S) ---------- */
 .code64
-3:	mov	%ebx, %edi		/* takes the device tree's place; loader.c knows it by its magic */
+.globl long_start
+long_start:
+	build_tables
+	mov	$CR4_LONG, %eax
+	mov	%rax, %cr4
+	mov	$pml4, %eax
+	mov	%rax, %cr3
+	mov	$CR0_LONG, %eax
+	mov	%rax, %cr0
+boot_cpu:
+	mov	$0xff, %al		/* what a BIOS left running ends here: mask all at both 8259A */
+	out	%al, $PIC_MASTER_MASK
+	out	%al, $PIC_SLAVE_MASK
+	mov	%ebx, %edi		/* takes the device tree's place; handover.c tells them apart */
 	xor	%esi, %esi
 	jmp	_start
 

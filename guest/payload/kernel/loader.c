@@ -33,9 +33,8 @@ _Noreturn void payload_refuse(const char *reason)
 	print("{\"event\":\"error\",\"bench\":\"payload\",\"reason\":\"");
 	print(reason);
 	print("\"}\n");
-	debug_exit(PAYLOAD_REFUSED);
-	for (;;)
-		pause();
+	payload_ring0(payload_end_machine, PAYLOAD_REFUSED);
+	__builtin_unreachable();
 }
 
 /* Runs `function(arg)` on another stack. */
@@ -136,7 +135,7 @@ _Noreturn void loader_main(const void *boot, unsigned long cpu, uint64_t root_ta
 		wait_for_work(&info->cpu[cpu]);
 
 	handover_read(boot, &handover, info);
-	cpus_start(handover.rsdp, info);
+	cpus_start(&handover, info);
 	entry = program_load(&handover, &end);
 	end = (end + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 	if (handover.ram_end < STACK_BYTES || end > handover.ram_end - STACK_BYTES)
@@ -148,6 +147,7 @@ _Noreturn void loader_main(const void *boot, unsigned long cpu, uint64_t root_ta
 	info->cpu[0].online = 1;
 	info->arena_start = end + STACK_BYTES;
 	info->arena_end = handover.ram_end;
+	info->high_ram_end = handover.high_ram_end;
 	/* psABI 3.4.1: rdx 0, no function to register at exit */
 	__asm__ volatile("mov %0, %%rsp\n"
 			 "xor %%edx, %%edx\n"

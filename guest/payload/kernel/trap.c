@@ -36,6 +36,18 @@ static void print_named(const char *name, uint64_t value)
 	print_number(value, 16);
 }
 
+uint64_t payload_end_machine(uint64_t value)
+{
+	static const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) no_idt = {0, 0};
+
+	debug_exit((uint8_t)value);
+	__asm__ volatile("lidt %0; ud2" ::"m"(no_idt));
+	__builtin_unreachable();
+}
+
 void payload_trap(struct trap_frame *frame)
 {
 	if (serve_call(frame))
@@ -48,5 +60,5 @@ void payload_trap(struct trap_frame *frame)
 	print_named(", address 0x", read_cr2());
 	print_named(", ring ", frame->cs & CS_RING);
 	print("\"}\n");
-	debug_exit(PAYLOAD_FAULTED);
+	payload_end_machine(PAYLOAD_FAULTED);
 }

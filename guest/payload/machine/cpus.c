@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Under a VMM that starts only the boot CPU: finds the others in ACPI's MADT (ACPI 6.5, 5.2.12) and
- * starts them with INIT and start-up IPIs (Intel SDM vol. 3, 8.4.4.1). All from ring 3, by the
- * local APIC's registers in memory.
+ * Under a VMM that starts only the boot CPU: finds the others in ACPI's MADT (ACPI 6.5, 5.2.12), or
+ * has mp_table.c find them, and starts them with INIT and start-up IPIs (Intel SDM vol. 3,
+ * 8.4.4.1). All from ring 3, by the local APIC's registers in memory.
  */
 #include "guest/payload/kernel/kernel.h"
 #include "guest/payload/kernel/trampoline.h"
@@ -19,6 +19,8 @@
 #define MADT_FIRST	44u
 #define MADT_LOCAL_APIC 0u
 #define MADT_ENABLED	1u
+
+#define RSDP_BYTES 20u /* those of revision 0, which its checksum covers */
 
 struct rsdp {
 	char signature[8];
@@ -64,12 +66,13 @@ static void send(uint8_t apic_id, uint32_t command)
 		pause();
 }
 
-/* Starts one, which takes the next number; false if it does not come. */
-static bool start(struct payload_info *info, uint8_t apic_id)
+bool cpus_start_one(struct payload_info *info, uint8_t apic_id)
 {
 	const volatile uint64_t *online = &info->cpu[info->nr_cpus].online;
 	uint64_t since;
 
+	if (info->nr_cpus == PAYLOAD_MAX_CPUS)
+		return false;
 	send(apic_id, ICR_INIT);
 	send(apic_id, ICR_START_UP | TRAMPOLINE >> 12);
 	for (since = rdtsc(); !*online;) {
@@ -81,28 +84,38 @@ static bool start(struct payload_info *info, uint8_t apic_id)
 	return true;
 }
 
-void cpus_start(uint64_t rsdp, struct payload_info *info)
+static void start_from_madt(const struct acpi_header *madt, struct payload_info *info)
 {
-	const struct acpi_header *madt = rsdp ? find_madt((const void *)rsdp) : NULL;
-	uint8_t *to = (uint8_t *)TRAMPOLINE;
-	uint8_t own;
+	uint8_t own = (uint8_t)(mmio_read32(LAPIC + LAPIC_ID) >> 24);
 
-	if (!madt)
-		return;
-	for (const uint8_t *from = trampoline_start; from < trampoline_end;)
-		*to++ = *from++;
-	mmio_write32(LAPIC + LAPIC_SPURIOUS, LAPIC_ENABLE | PAYLOAD_SPURIOUS);
-	own = (uint8_t)(mmio_read32(LAPIC + LAPIC_ID) >> 24);
 	for (uint32_t at = MADT_FIRST; at + sizeof(struct madt_local_apic) <= madt->length;) {
 		const struct madt_local_apic *cpu = (const void *)((const uint8_t *)madt + at);
 
 		if (cpu->length == 0)
 			return;
 		at += cpu->length;
-		if (cpu->type != MADT_LOCAL_APIC || !(cpu->flags & MADT_ENABLED) ||
-		    cpu->apic_id == own)
-			continue;
-		if (info->nr_cpus == PAYLOAD_MAX_CPUS || !start(info, cpu->apic_id))
+		if (cpu->type == MADT_LOCAL_APIC && (cpu->flags & MADT_ENABLED) &&
+		    cpu->apic_id != own && !cpus_start_one(info, cpu->apic_id))
 			return;
 	}
+}
+
+void cpus_start(const struct handover *handover, struct payload_info *info)
+{
+	const struct rsdp *rsdp = (const void *)handover->rsdp;
+	const struct acpi_header *madt;
+	uint8_t *to = (uint8_t *)TRAMPOLINE;
+
+	if (!handover->cpus_wait)
+		return;
+	if (!rsdp)
+		rsdp = bios_find("RSD PTR ", RSDP_BYTES);
+	madt = rsdp ? find_madt(rsdp) : NULL;
+	for (const uint8_t *from = trampoline_start; from < trampoline_end;)
+		*to++ = *from++;
+	mmio_write32(LAPIC + LAPIC_SPURIOUS, LAPIC_ENABLE | PAYLOAD_SPURIOUS);
+	if (madt)
+		start_from_madt(madt, info);
+	else
+		mp_table_start_cpus(info);
 }

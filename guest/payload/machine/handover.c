@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the payload kernel was handed: by tinyvmm a device tree (Devicetree 0.4), by other VMMs a
- * PVH start info (Xen's public/arch-x86/hvm/start_info.h) and virtio-mmio devices on the command
- * line (Linux admin-guide/kernel-parameters.txt, "virtio_mmio.device=<size>@<base>:<irq>").
+ * PVH start info (Xen's public/arch-x86/hvm/start_info.h) or, as a bzImage, Linux's boot_params
+ * (boot_params.c), and virtio-mmio devices on the command line (Linux
+ * admin-guide/kernel-parameters.txt, "virtio_mmio.device=<size>@<base>:<irq>").
+ *
+ * A VMM that lists its virtio-mmio slots in ACPI does so in the DSDT, which is AML: an interpreter
+ * would be larger than all of this kernel. So whoever starts such a VMM has it use the command line,
+ * as QEMU's microvm does with acpi=off, or writes the slots there.
  */
 #include "guest/payload/kernel/kernel.h"
 #include "guest/payload/lib/devtree.h"
@@ -27,17 +32,25 @@ struct pvh_range {
 
 #define IMAGE 0x100000u /* payload.ld */
 
-/* RAM counts if this kernel lies in it: the low part, below the 32-bit hole. */
-static void take_ram(struct handover *handover, uint64_t start, uint64_t size)
+/*
+ * RAM counts if this kernel lies in it, below the 32-bit hole, or if it begins behind the hole; and
+ * what follows either directly, as the parts of NUMA nodes do.
+ */
+void handover_add_ram(struct handover *handover, uint64_t start, uint64_t size)
 {
-	if (start > IMAGE || IMAGE - start >= size)
-		return;
-	handover->ram_start = IMAGE;
-	handover->ram_end = start + size;
+	if (start <= IMAGE && IMAGE - start < size) {
+		handover->ram_start = IMAGE;
+		handover->ram_end = start + size;
+	} else if (start == PAYLOAD_HIGH_RAM ||
+		   (start > PAYLOAD_HIGH_RAM && start == handover->high_ram_end)) {
+		handover->high_ram_end = start + size;
+	} else if (start > IMAGE && start == handover->ram_end) {
+		handover->ram_end += size;
+	}
 }
 
 /* Loaders place what they add above the image, near the end of RAM: the arena ends there. */
-static void keep_out(struct handover *handover, uint64_t start)
+void handover_keep_out(struct handover *handover, uint64_t start)
 {
 	if (start > handover->ram_start && start < handover->ram_end)
 		handover->ram_end = start;
@@ -66,6 +79,9 @@ static void read_devtree(const void *fdt, struct handover *handover, struct payl
 	uint64_t initrd_end = 0;
 	struct devtree tree;
 
+	handover->cpus_wait = false;
+	info->nr_cpus = 0;
+	info->has_irqchip = false;
 	devtree_open(&tree, fdt);
 	while (devtree_next(&tree)) {
 		bool is_reg = same_text(tree.name, "reg");
@@ -73,7 +89,7 @@ static void read_devtree(const void *fdt, struct handover *handover, struct payl
 		if (same_text(tree.node, "chosen"))
 			read_chosen(&tree, handover, &initrd_end);
 		else if (is_reg && starts_with(tree.node, "memory@"))
-			take_ram(handover, be64(tree.value), be64(tree.value + 8));
+			handover_add_ram(handover, be64(tree.value), be64(tree.value + 8));
 		else if (is_reg && starts_with(tree.node, "cpu@"))
 			info->nr_cpus++;
 		else if (is_reg && starts_with(tree.node, "virtio_mmio@"))
@@ -86,7 +102,7 @@ static void read_devtree(const void *fdt, struct handover *handover, struct payl
 	}
 	if (handover->program)
 		handover->program_size = initrd_end - (uint64_t)(uintptr_t)handover->program;
-	keep_out(handover, (uint64_t)(uintptr_t)fdt);
+	handover_keep_out(handover, (uint64_t)(uintptr_t)fdt);
 }
 
 /* A number in C's notation, decimal or hexadecimal; moves `text` past it. */
@@ -132,39 +148,48 @@ static void read_slots_from_cmdline(const char *at, struct payload_info *info)
 	}
 }
 
+void handover_take_cmdline(struct handover *handover, uint64_t cmdline, struct payload_info *info)
+{
+	if (!cmdline)
+		return;
+	handover->cmdline = (const char *)cmdline;
+	handover_keep_out(handover, cmdline);
+	read_slots_from_cmdline(handover->cmdline, info);
+}
+
 static void read_start_info(const struct pvh_start_info *start, struct handover *handover,
 			    struct payload_info *info)
 {
 	const struct pvh_module *module = (const void *)start->modlist;
 	const struct pvh_range *range = (const void *)start->memmap;
 
-	info->nr_cpus = 1; /* others wait for cpus.c */
-	info->has_irqchip = true;
-	handover->cmdline = start->cmdline ? (const char *)start->cmdline : "";
 	if (start->version < 1 || !start->memmap)
 		payload_refuse("PVH start info without a memory map");
 	for (uint32_t i = 0; i < start->memmap_entries; i++)
 		if (range[i].type == PVH_TYPE_RAM)
-			take_ram(handover, range[i].address, range[i].size);
+			handover_add_ram(handover, range[i].address, range[i].size);
 	if (start->nr_modules > 0) {
 		handover->program = (const uint8_t *)module->address;
 		handover->program_size = module->size;
 	}
 	handover->rsdp = start->rsdp;
-	keep_out(handover, start->rsdp);
-	keep_out(handover, (uint64_t)(uintptr_t)start);
-	keep_out(handover, start->modlist);
-	keep_out(handover, start->memmap);
-	keep_out(handover, start->cmdline);
-	read_slots_from_cmdline(handover->cmdline, info);
+	handover_keep_out(handover, start->rsdp);
+	handover_keep_out(handover, (uint64_t)(uintptr_t)start);
+	handover_keep_out(handover, start->modlist);
+	handover_keep_out(handover, start->memmap);
+	handover_take_cmdline(handover, start->cmdline, info);
 }
 
 void handover_read(const void *boot, struct handover *handover, struct payload_info *info)
 {
-	*handover = (struct handover){.cmdline = ""};
+	*handover = (struct handover){.cmdline = "", .cpus_wait = true};
+	info->nr_cpus = 1;
+	info->has_irqchip = true;
 	if (*(const uint32_t *)boot == PVH_MAGIC)
 		read_start_info(boot, handover, info);
+	else if (boot_params_match(boot))
+		boot_params_read(boot, handover, info);
 	else
 		read_devtree(boot, handover, info);
-	keep_out(handover, (uint64_t)(uintptr_t)handover->program);
+	handover_keep_out(handover, (uint64_t)(uintptr_t)handover->program);
 }
