@@ -168,6 +168,7 @@ demo: deps
 	$Q$(MAKE) --no-print-directory all
 	$Qtests/demo.sh $B
 
+bench: export START := $(shell date +%s)
 bench: all $(KVM_GUESTS) $(KVM_TOOLS)
 	$QROUNDS=$(or $(ROUNDS),$(if $(QUICK),20,100)) tests/bench.sh $B $(if $(QUICK),--quick)
 
