@@ -120,7 +120,7 @@ else
 	skip "RAM behind the 32-bit hole" "less than 4 GiB of this machine's memory are free"
 fi
 bench_case "benchmarks on two vCPUs" "cpu.noploop cpu.hash cpus=2" 2 --cpus 2
-bench_case "exits" "trap.cpuid trap.pio* trap.mmio* trap.msr*" 22 --rng
+bench_case "exits" "trap.cpuid trap.pio* trap.mmio* trap.msr*" 23 --rng
 bench_case "interrupts" "trap.hlt_wake trap.irq trap.timer_jitter" 3 --rng --irqchip kernel
 bench_case "interrupts between vCPUs" "trap.ipi" 1 --cpus 2 --irqchip kernel
 bench_case "disk" "blk.*" 24 --disk "$WORK/bench.img"
