@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keeps a machine with an interrupt controller and one without in KVM until it is killed, so that the
- * host under test does not patch its own code whenever a case starts or ends a guest.
+ * Keeps a machine with an interrupt controller and one without in KVM until it is killed, so that
+ * the host under test does not patch its own code whenever a case starts or ends a guest.
  *
- * KVM's first machine, and its last one's end, switch static keys: preempt_notifier_key, whose jump label
- * is in __schedule(), kvm_has_noapic_vcpu and apic_sw_disabled. Linux patches a jump label by way of an
- * INT3 while all CPUs run. QEMU before 8.2 can translate a page while another CPU writes to it, and keep
- * what it read: the CPUs of the host then take the INT3 at that place for ever.
+ * KVM's first machine, and its last one's end, switch static keys: preempt_notifier_key, whose jump
+ * label is in __schedule(), kvm_has_noapic_vcpu and apic_sw_disabled. Linux patches a jump label by
+ * way of an INT3 while all CPUs run. QEMU before 8.2 can translate a page while another CPU writes
+ * to it, and keep what it read: the CPUs of the host then take the INT3 at that place for ever.
  */
 #include <fcntl.h>
 #include <stdio.h>
