@@ -38,6 +38,17 @@ measures_in_vms() {
 
 it "tinybench measures natively, with a payload and with Linux, and says that it is nested" measures_in_vms
 
+# Four readings of two counters, in order: KVM says how they are related, and means it.
+cuts_exits() {
+	tinyvmm_run --kernel /payload/payload.elf --initrd /payload/bench.elf \
+		--append "run trap.pio_out_way_out trap.mmio_write_handling trap.mmio_read_way_back samples=1 min_ms=1"
+	same "the exit status" $status 0
+	quiet
+	same "parts of exits that add up" "$(grep -c '"event":"check".*"ok":true' $out)" 3
+}
+
+it "a payload's exits are cut by the time stamps of both sides" cuts_exits
+
 # As the payload kernel does it: debug-exit 1 is status 3, and all that is on the console are lines of JSON.
 failure_ends_with_status() {
 	tinyvmm_run --kernel /kernel/cloud/bzImage --initrd /guest/bench.cpio \
