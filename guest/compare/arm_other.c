@@ -65,6 +65,8 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 		"stdio",
 		"-device",
 		"isa-debug-exit,iobase=0xf4,iosize=0x04",
+		"-global",
+		"virtio-mmio.force-legacy=false",
 	};
 	char *line = job_command_line(job, arm);
 	size_t i;
@@ -117,37 +119,42 @@ static int kvmtool_prepare(struct arm *arm, struct reason *reason)
 {
 	int error = need_program(arm, "lkvm", "kvmtool", reason);
 
+	if (!error && arm->context->software_kvm)
+		error = reason_set(
+			reason, -EOPNOTSUPP,
+			"kvmtool refuses CPUs without vmx or svm, and this host's KVM is "
+			"kvm_pvm, which needs neither");
 	return error ? error : need_payload(arm, "guest/payload.bzImage", reason);
 }
 
 static int kvmtool_command(struct arm *arm, const struct job *job, struct argv *argv,
 			   struct reason *reason)
 {
+	/* Options that need no value of this run; --nodefaults: the command line as it is given. */
+	static const char *const fixed[] = {
+		"run", "--nodefaults", "--console", "serial", "--network", "mode=none",
+	};
 	char *line;
+	size_t i;
 
-	if (job->net)
-		return reason_set(reason, -EOPNOTSUPP, "net.* are not set up for kvmtool");
+	if (job->disk || job->net)
+		return reason_set(reason, -EOPNOTSUPP,
+				  "kvmtool on x86 has virtio over PCI only, and the payload kernel "
+				  "drives virtio-mmio only");
 	line = job_command_line(job, arm);
 	argv_add(argv, "%s", arm->program);
-	argv_add(argv, "run");
-	argv_add(argv, "--console");
-	argv_add(argv, "serial");
+	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		argv_add(argv, "%s", fixed[i]);
 	argv_add(argv, "--cpus");
 	argv_add(argv, "%u", job->cpus);
 	argv_add(argv, "--mem");
 	argv_add(argv, "%u", job_memory_mib(job));
-	argv_add(argv, "--network");
-	argv_add(argv, "mode=none");
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/guest/payload.bzImage", arm->context->build_dir);
 	argv_add(argv, "--initrd");
 	argv_add(argv, "%s", arm->context->bench_file);
 	argv_add(argv, "--params");
 	argv_add(argv, "%s", line);
-	if (job->disk) {
-		argv_add(argv, "--disk");
-		argv_add(argv, "%s", job->disk);
-	}
 	free(line);
 	return 0;
 }

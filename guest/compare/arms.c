@@ -169,6 +169,6 @@ unsigned int job_memory_mib(const struct job *job)
 {
 	if (!job->bench)
 		return 64;
-	/* STREAM's three arrays, and working sets up to 1 GiB. */
-	return strncmp(job->bench, "mem.", 4) == 0 ? 1536 : 256;
+	/* STREAM's three arrays, and working sets up to 1 GiB, of which each CPU has its own. */
+	return strncmp(job->bench, "mem.", 4) == 0 ? 512 + 1024 * job->cpus : 256;
 }
