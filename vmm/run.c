@@ -23,7 +23,8 @@
 #include "vcpu.h"
 #include "x86/cpu.h"
 
-#define MAX_KVM_COUNTERS 4096
+/* Room for KVM's counters of the VM, and of each vCPU: twice what any KVM has. */
+#define KVM_COUNTERS_EACH 128
 
 struct run {
 	const struct config *config;
@@ -248,7 +249,8 @@ static const char *name_of(void *ctx, enum exit_kind kind, uint64_t detail)
 
 static void report(struct run *run, FILE *to, bool json)
 {
-	struct exitstat_kvm_counter *counters = calloc(MAX_KVM_COUNTERS, sizeof(*counters));
+	unsigned int max_counters = KVM_COUNTERS_EACH * (1 + run->config->cpus.nr);
+	struct exitstat_kvm_counter *counters = calloc(max_counters, sizeof(*counters));
 	struct timespec now;
 	uint64_t ticks;
 	struct exitstat_report what = {
@@ -268,7 +270,7 @@ static void report(struct run *run, FILE *to, bool json)
 	if (what.wall_seconds > 0)
 		what.ticks_per_second = (uint64_t)((double)ticks / what.wall_seconds);
 	if (counters != NULL)
-		what.nr_kvm = machine_kvm_counters(run->machine, counters, MAX_KVM_COUNTERS);
+		what.nr_kvm = machine_kvm_counters(run->machine, counters, max_counters);
 	if (json)
 		exitstat_print_json(&what, to);
 	else

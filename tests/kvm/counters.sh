@@ -26,6 +26,14 @@ if command -v jq >/dev/null; then
 	else
 		fail "percentiles in order, every vCPU, the kind of host" "$shape"
 	fi
+	run_tinyvmm --kernel "$hello" --cpus 130 --stats="$WORK/stats.json"
+	judge "--stats with many vCPUs" 0 ''
+	with_counters=$(jq '[.kvm[].vcpu | values] | unique | length' "$WORK/stats.json" 2>&1)
+	if [ "$with_counters" = 130 ] || [ "$with_counters" = 0 ]; then # none where KVM has no such descriptor
+		ok "KVM's counters of every vCPU"
+	else
+		fail "KVM's counters of every vCPU" "of $with_counters only"
+	fi
 else
 	skip "--stats=FILE.json" "needs jq"
 fi
