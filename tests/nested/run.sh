@@ -57,7 +57,7 @@ done
 for file in "$here"/cases/*; do
 	carried+=("cases/${file##*/}=$file")
 done
-for file in "$build"/guest/*.elf; do
+for file in "$build"/guest/*.elf "$build/guest/payload.bzImage"; do
 	carried+=("payload/${file##*/}=$file")
 done
 # Not there in a demo, which needs none of it.

@@ -49,6 +49,17 @@ cuts_exits() {
 
 it "a payload's exits are cut by the time stamps of both sides" cuts_exits
 
+# Ring 0 is native here, so this runs on the CPU and not in KVM's interpreter.
+starts_as_linux_does() {
+	tinyvmm_run --kernel /payload/payload.bzImage --initrd /payload/bench.elf --cpus 2 \
+		--append "run cpu.hash cpus=2 samples=1 min_ms=1"
+	same "the exit status" $status 0
+	quiet
+	contains "the console" $out '"event":"check","bench":"cpu.hash","ok":true'
+}
+
+it "the payload kernel starts as a bzImage, and starts the second CPU" starts_as_linux_does
+
 # As the payload kernel does it: debug-exit 1 is status 3, and all that is on the console are lines of JSON.
 failure_ends_with_status() {
 	tinyvmm_run --kernel /kernel/cloud/bzImage --initrd /guest/bench.cpio \
