@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include "guest/payload/ring0_call.h"
+
 #define AT_TINYVMM 0x54564d
 
 #define PAYLOAD_HIGH_RAM (4ull << 30) /* where RAM goes on behind the 32-bit hole */
@@ -58,10 +60,6 @@ struct payload_info {
 	struct payload_cpu cpu[PAYLOAD_MAX_CPUS];
 };
 
-/* In rcx of the kernel's only system call, which is an undefined instruction; see payload_ring0().
- */
-#define PAYLOAD_RING0_CALL 0x74696e79766d6d30ull
-
 /*
  * Runs `function(arg)` in ring 0, with interrupts off, and returns its value.
  *
@@ -70,9 +68,13 @@ struct payload_info {
  */
 static inline uint64_t payload_ring0(uint64_t (*function)(uint64_t arg), uint64_t arg)
 {
-	uint64_t ret = (uint64_t)(uintptr_t)function;
+	uint64_t ret = (uint64_t)(uintptr_t)function, call = PAYLOAD_RING0_CALL;
 
-	__asm__ volatile("ud2" : "+a"(ret) : "D"(arg), "c"(PAYLOAD_RING0_CALL) : "memory");
+	/* The kernel calls the function and saves nothing: what functions may change is lost. */
+	__asm__ volatile("ud2"
+			 : "+a"(ret), "+D"(arg), "+c"(call)
+			 :
+			 : "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 	return ret;
 }
 

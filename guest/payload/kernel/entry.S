@@ -7,8 +7,10 @@
  */
 #define OWN_PAYLOAD_TRAP
 #define COUNT_INTERRUPTS
+#define RING0_CALLS
 #include "guest/payload/lib/traps.inc"
 #include "guest/payload/kernel/trampoline.h"
+#include "guest/payload/ring0_call.h"
 
 payload_note flags=TINYVMM_NOTE_ALL_CPUS
 
@@ -64,6 +66,27 @@ _start:
 	add	$0x200000, %eax
 	loop	2b
 .endm
+
+/*
+ * ---- the system call, as info.h defines it: an invalid opcode in ring 3 with the magic in rcx -----
+ *
+ * Not by trap_entry: where each instruction is interpreted, saving what the caller expects to lose
+ * costs as much as printing six characters.
+ */
+#define UD2_BYTES 2
+ring0_call:				/* vector, error code, rip, cs, ... are on the stack */
+	push	%rdx
+	movabs	$PAYLOAD_RING0_CALL, %rdx
+	cmp	%rdx, %rcx
+	pop	%rdx
+	jne	trap_entry
+	testb	$3, 24(%rsp)
+	jz	trap_entry
+	sub	$8, %rsp		/* a multiple of 16 at the call; the CPU has aligned the frame */
+	call	*%rax
+	add	$24, %rsp
+	addq	$UD2_BYTES, (%rsp)
+	iretq
 
 /* ---- from PVH (Xen docs/misc/pvh.pandoc): 32-bit protected mode, start info in ebx -------------- */
 .code32

@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the payload kernel makes of a fault. One of them is its system call; for any other, a line
- * like those that the benchmark file prints, and the end of the machine with a status of its own.
+ * What the payload kernel makes of a fault that is not its system call (entry.S): a line like those
+ * that the benchmark file prints, and the end of the machine with a status of its own.
  */
 #include "guest/payload/kernel/kernel.h"
 
-#define CS_RING	  3u
-#define UD_VECTOR 6u
-#define UD2_BYTES 2u
-
-/* A call into ring 0, as info.h defines it. */
-static bool serve_call(struct trap_frame *frame)
-{
-	uint64_t (*function)(uint64_t arg) = (void *)frame->rax;
-
-	if (frame->vector != UD_VECTOR || !(frame->cs & CS_RING) ||
-	    frame->rcx != PAYLOAD_RING0_CALL)
-		return false;
-	frame->rax = function(frame->rdi);
-	frame->rip += UD2_BYTES;
-	return true;
-}
+#define CS_RING 3u
 
 static uint64_t read_cr2(void)
 {
@@ -50,8 +35,6 @@ uint64_t payload_end_machine(uint64_t value)
 
 void payload_trap(struct trap_frame *frame)
 {
-	if (serve_call(frame))
-		return;
 	/* The fault may have come in the middle of a line. */
 	print("\n{\"event\":\"error\",\"bench\":\"payload\",\"reason\":\"fault: vector ");
 	print_number(frame->vector, 10);
