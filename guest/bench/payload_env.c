@@ -175,7 +175,8 @@ static void map_high_ram(struct env *env)
 /* NULL if there is not so much in this range. */
 static void *alloc_in(struct env *env, struct env_ram *ram, uint64_t size, enum env_pages pages)
 {
-	uint64_t tables = pages == ENV_PAGES_4K ? size / PAGE_2M * PAGE_4K + 2 * PAGE_4K : 0;
+	uint64_t nr_tables = size / PAGE_2M + (size + PAGE_1G - 1) / PAGE_1G;
+	uint64_t tables = pages == ENV_PAGES_4K ? nr_tables * PAGE_4K : 0;
 	uint64_t start = (ram->at + tables + PAGE_2M - 1) & ~(PAGE_2M - 1);
 	void *mapped = (void *)start;
 

@@ -42,7 +42,7 @@ void handover_add_ram(struct handover *handover, uint64_t start, uint64_t size);
 void handover_keep_out(struct handover *handover, uint64_t start);
 void handover_take_cmdline(struct handover *handover, uint64_t cmdline, struct payload_info *info);
 
-/* boot_params.c */
+/* machine/boot_params.c */
 bool boot_params_match(const void *boot);
 void boot_params_read(const void *boot, struct handover *handover, struct payload_info *info);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a Linux boot loader hands over: struct boot_params, the "zero page" (Documentation/arch/x86/
- * zero-page.rst and boot.rst of the kernel). */
+ * What a Linux boot loader hands over: struct boot_params, the "zero page" (boot.rst and
+ * zero-page.rst in the kernel's Documentation/arch/x86/).
+ */
 #include <asm/bootparam.h>
 
 #include "guest/payload/kernel/kernel.h"
