@@ -174,10 +174,11 @@ void paging_say(const struct paging *paging, char *text, size_t size)
 		(void)snprintf(text, size, "4 KiB pages: %s ns less in vm%s", say_ns(-extra, ns),
 			       native);
 	else if (sign_of(&paging->walks) <= 0)
-		(void)snprintf(
-			text, size,
-			"4 KiB pages: %s ns more in vm, and no less with 2 MiB: not paging%s",
-			say_ns(extra, ns), native);
+		(void)snprintf(text, size,
+			       "4 KiB pages: %s ns more in vm; that some of it goes away with 2 "
+			       "MiB, as page "
+			       "walks would, was not seen (%.3g .. %.3g ns)%s",
+			       say_ns(extra, ns), paging->walks.lo, paging->walks.hi, native);
 	else
 		(void)snprintf(text, size,
 			       "4 KiB pages: %s ns more in vm, of which %s (%.0f %%) go away with "

@@ -172,7 +172,7 @@ static void print_difference(FILE *html, const struct estimate *estimate)
 
 static void print_paging(FILE *html, const struct paging *paging)
 {
-	char text[300];
+	char text[400];
 
 	paging_say(paging, text, sizeof(text));
 	fputs("<tr>", html);

@@ -61,7 +61,7 @@ static void print_run_facts(FILE *file, const struct dataset *data)
 static void print_paging(FILE *file, const struct dataset *data)
 {
 	struct paging paging;
-	char text[300];
+	char text[400];
 
 	for (size_t i = 0; i < data->benches.nr; i++) {
 		if (!paging_concerns(data->benches.at[i]) ||
