@@ -35,6 +35,7 @@ measure() {
 tests/kvm/bench.sh "$build"
 measure $((sharp_seconds + curve_seconds)) "$@" >/dev/null
 [ $sharp_seconds = 0 ] ||
-	measure $curve_seconds --samples 3 --min-ms 10 --rounds 1000 --bench 'cpu.*,mem.stream_*' >/dev/null
+	measure $curve_seconds --samples 3 --min-ms 10 --rounds 1000 --bench \
+		'cpu.*,mem.stream_*,life.first_output,life.total' >/dev/null
 measure 0 --samples 3 --min-ms 3 --rounds 1000 --bench "$curve_bench" \
 	--arms native:pages=4k,vm:pages=4k,native:pages=thp,vm:pages=thp
