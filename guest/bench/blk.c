@@ -39,9 +39,13 @@ static const char *take_buffers(struct run *run, struct state *state)
 	const char *reason = NULL;
 	size_t bytes = (size_t)state->request_bytes * state->io.depth;
 
-	/* One to one in the payload, which a device needs. */
+	/*
+	 * In the payload one to one, which a device needs. Below that are the pages of --mem, and
+	 * elsewhere those that were asked for: a request of 1 MiB is one piece of a huge page or
+	 * 256 small ones, and three times as fast.
+	 */
 	state->buffers = run->env->ops->alloc(
-		run->env, bytes, run->env->payload ? ENV_PAGES_2M : ENV_PAGES_THP, &reason);
+		run->env, bytes, run->env->payload ? ENV_PAGES_2M : run->options->pages, &reason);
 	for (size_t i = 0; state->buffers && i < bytes; i++)
 		state->buffers[i] = (uint8_t)i;
 	return reason;
