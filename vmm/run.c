@@ -195,6 +195,8 @@ static int prepare_signals(struct run *run, struct err *err)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* A console whose reader is gone answers EPIPE, and the machine ends in order. */
 	signal(SIGPIPE, SIG_IGN);
+	/* A file of "ulimit -f" size answers EFBIG: an error on a disk, and no end of the guest. */
+	signal(SIGXFSZ, SIG_IGN);
 	ret = vcpu_install_kick();
 	run->signal_fd = ret < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (run->signal_fd < 0)

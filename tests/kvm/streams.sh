@@ -115,6 +115,13 @@ timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/serial_out.ring0.elf" --append c
 : >"$WORK/out"
 judge "standard output is full" 12 "cannot write to standard output: No space left"
 
+# A file that may not grow (setrlimit(2), RLIMIT_FSIZE) is an error, and not a SIGXFSZ that kills.
+status=0
+timeout "$TIMEOUT" sh -c 'ulimit -f 8 && exec "$@"' - "$TINYVMM" \
+	--kernel "$GUESTS/serial_out.ring0.elf" --append count=64 --console "file=$WORK/file" \
+	<"$WORK/in" >"$WORK/out" 2>"$WORK/err" || status=$?
+judge "the console's file reaches ulimit -f" 12 "cannot write to .*/file: File too large"
+
 # With its standard descriptors closed, tinyvmm must not take the next file it opens for the console.
 yes tinyvmm | head -c 4096 >"$WORK/disk.img"
 cp "$WORK/disk.img" "$WORK/want"
