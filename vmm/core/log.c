@@ -3,7 +3,9 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -88,6 +90,14 @@ int log_parse_level(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
+/* A pipe that nobody reads, a terminal after Ctrl-S. */
+static bool would_block(const struct log *log)
+{
+	struct pollfd pollfd = {.fd = log->fd, .events = POLLOUT};
+
+	return poll(&pollfd, 1, 0) == 0;
+}
+
 void log_limited(const struct log *log, struct log_limit *limit, enum log_level level,
 		 const char *fmt, ...)
 {
@@ -104,7 +114,8 @@ void log_limited(const struct log *log, struct log_limit *limit, enum log_level 
 	if (second != (uint64_t)now.tv_sec &&
 	    atomic_compare_exchange_strong(&limit->second, &second, (uint64_t)now.tv_sec))
 		atomic_store(&limit->used, 0);
-	if (atomic_fetch_add(&limit->used, 1) >= LOG_LIMIT_BURST) {
+	/* Nor must a guest's line hold up the thread that would write it, with its locks. */
+	if (atomic_fetch_add(&limit->used, 1) >= LOG_LIMIT_BURST || would_block(log)) {
 		atomic_fetch_add(&limit->dropped, 1);
 		return;
 	}

@@ -42,9 +42,10 @@ void log_report(const struct log *log, enum log_level level, const char *text);
 int log_parse_level(const char *name, enum log_level *level);
 
 /*
- * A guest must not be able to flood the host's log: at most LOG_LIMIT_BURST lines pass in each
- * second; the first line of the next second tells how many were dropped. Zero-initialised, one
- * for each place or device that reports guest faults.
+ * A guest must not be able to flood the host's log, or to hang on it: at most LOG_LIMIT_BURST lines
+ * pass in each second, and none while the reader of the log is stuck; the next line that passes
+ * tells how many were dropped. Zero-initialised, one for each place or device that reports guest
+ * faults.
  */
 #define LOG_LIMIT_BURST 5
 
