@@ -31,16 +31,18 @@ static uint8_t debugcon_read8(void *device, uint64_t offset)
 	return DEBUGCON_READBACK;
 }
 
-/* Whether the console took the byte, now or before the time is up. */
+/*
+ * Whether the console took the byte, now or before the time is up. A signal is the kick that stops
+ * this vCPU: whoever ends the machine does not wait, with up to a string of bytes still to come.
+ */
 static bool put(struct debugcon *debugcon, uint8_t byte)
 {
 	static const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
 	const struct chario_host *host = debugcon->host;
 
 	for (unsigned int steps = 0; host->write(host->ctx, &byte, 1) == 0; steps++) {
-		if (debugcon->stuck || steps == WAIT_MAX_STEPS)
+		if (debugcon->stuck || steps == WAIT_MAX_STEPS || nanosleep(&step, NULL) < 0)
 			return false;
-		nanosleep(&step, NULL);
 	}
 	return true;
 }

@@ -2,11 +2,13 @@
 /* The small devices on the ISA bus: debug-exit, debugcon, POST and ACPI power. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include <cmocka.h>
 
@@ -125,6 +127,33 @@ static void debugcon_does_not_hang_on_a_stuck_console(void **state)
 	slow.refusals = 2;
 	out8(&f, 0xe9, 'd');
 	assert_string_equal(slow.text, "cd");
+	device_destroy(device);
+}
+
+static void do_nothing(int signal_number)
+{
+	(void)signal_number;
+}
+
+/* One access brings up to a thousand bytes, and each of them may wait for a second. */
+static void debugcon_waits_no_longer_once_its_vcpu_is_kicked(void **state)
+{
+	const struct itimerval kicks = {.it_interval = {.tv_usec = 20000},
+					.it_value = {.tv_usec = 20000}};
+	struct sigaction action = {.sa_handler = do_nothing};
+	struct slow_host slow = {.refusals = UINT32_MAX};
+	const struct chario_host host = {.write = slow_write, .ctx = &slow};
+	struct fixture f;
+	struct device *device;
+
+	(void)state;
+	fixture_init(&f);
+	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, &device), 0);
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &kicks, NULL), 0);
+	bus_write(&f.pio, 0xe9, "many bytes", 1, 10);
+	assert_int_equal(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL), 0);
+	assert_in_range(slow.refused, 1, 500);
 	device_destroy(device);
 }
 
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(bytes_written_to_debugcon_appear_on_the_console),
 		cmocka_unit_test(debugcon_waits_for_a_slow_console),
 		cmocka_unit_test(debugcon_does_not_hang_on_a_stuck_console),
+		cmocka_unit_test(debugcon_waits_no_longer_once_its_vcpu_is_kicked),
 		cmocka_unit_test(the_post_port_keeps_the_last_code),
 		cmocka_unit_test(stamps_of_one_exit_stay_together_in_ticks_of_the_guest),
 		cmocka_unit_test(exits_are_stamped_while_the_guest_asks_for_it),
