@@ -205,9 +205,10 @@ static void net_deactivate(struct vdev *vdev)
 	/* Fails only for a TAP that is gone. */
 	(void)tap_set_offloads(net->tap, 0);
 	if (net->rx_dropped != 0 || net->tx_dropped != 0)
-		log_info(vdev->log,
-			 "virtio-net %s: dropped %" PRIu64 " received and %" PRIu64 " sent packets",
-			 vdev->id, net->rx_dropped, net->tx_dropped);
+		log_limited(vdev->log, &vdev->log_limit, LOG_INFO,
+			    "virtio-net %s: dropped %" PRIu64 " received and %" PRIu64
+			    " sent packets",
+			    vdev->id, net->rx_dropped, net->tx_dropped);
 	net->rx_dropped = 0;
 	net->tx_dropped = 0;
 }
