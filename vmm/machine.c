@@ -369,7 +369,7 @@ int machine_create(const struct machine_parts *parts, struct machine **out, stru
 	machine->parts = parts;
 	pthread_mutex_init(&machine->lock, NULL);
 	/* vm.h says why in this order. */
-	ret = vm_create(parts->kvm, &machine->vm, err);
+	ret = vm_create(parts->kvm, parts->log, &machine->vm, err);
 	if (ret == 0)
 		ret = create_memory(machine, err);
 	if (ret == 0)

@@ -125,6 +125,21 @@ fi
 refused "too many open files" "--cpus 100: .*Too many open files; .*ulimit -n" \
 	sh -c 'ulimit -n 20 && exec "$@"' - "$TINYVMM" -k "$three" -c 100
 
+# The least that a start needs leaves none for doorbells and interrupt lines, which are made when the
+# driver first uses them: what that costs is said.
+files=10
+while
+	files=$((files + 1)) status=0
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'ulimit -n "$1" && shift && exec "$@"' - $files timeout 2 "$TINYVMM" \
+		-k "$GUESTS/rng_irq.ring0.elf" --rng -a rounds=1 </dev/null >"$WORK/out" 2>"$WORK/err" || status=$?
+	[ $status = 2 ] && [ $files -lt 40 ]
+do
+	:
+done
+judge "no open file left for a doorbell" 124 "virtio-rng at 0x.*: no doorbell for queue 0: Too many"
+judge "no open file left for an interrupt" 124 "interrupt line 10 .*: Too many open files; .*ulimit -n"
+
 if command -v taskset >/dev/null && [ "$cpus" -gt 1 ]; then
 	refused "CPU outside the allowed set" "--pin.*1" taskset -c 0 "$TINYVMM" -k "$three" -p1
 	refused "fewer CPUs allowed than there are" "--pin" taskset -c 0 "$TINYVMM" -k "$three" -c 2 -p

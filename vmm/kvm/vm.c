@@ -21,11 +21,13 @@ struct vm_line {
 	struct vm *vm;
 	uint32_t gsi;
 	pthread_mutex_t lock; /* around the making of fd */
-	int fd;		      /* -1 until the line is first raised */
+	int fd;		      /* negative until the line is first raised */
+	bool failure_told;
 };
 
 struct vm {
 	struct kvm *kvm;
+	const struct log *log;
 	int fd;
 	bool has_irqchip;
 	struct vm_line line[VM_NR_GSIS];
@@ -117,7 +119,7 @@ void kvm_close(struct kvm *kvm)
 	kvm->fd = -1;
 }
 
-int vm_create(struct kvm *kvm, struct vm **out, struct err *err)
+int vm_create(struct kvm *kvm, const struct log *log, struct vm **out, struct err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int code;
@@ -125,6 +127,7 @@ int vm_create(struct kvm *kvm, struct vm **out, struct err *err)
 	if (vm == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	vm->kvm = kvm;
+	vm->log = log;
 	/* EINTR: a signal, a SIGCONT perhaps, came while KVM waited for the address space. */
 	do
 		vm->fd = ioctl(kvm->fd, KVM_CREATE_VM, 0ul);
@@ -253,18 +256,34 @@ static int line_open(struct vm_line *line)
 	return fd;
 }
 
+/* The line's descriptor, or -errno if it could not be connected. */
+static int line_connect(struct vm_line *line)
+{
+	int fd;
+
+	pthread_mutex_lock(&line->lock);
+	if (line->fd < 0)
+		__atomic_store_n(&line->fd, line_open(line), __ATOMIC_RELEASE);
+	fd = line->fd;
+	if (fd < 0 && !line->failure_told)
+		log_error(
+			line->vm->log,
+			"interrupt line %u cannot be connected (KVM_IRQFD): %s; the guest does not "
+			"hear its device%s",
+			line->gsi, strerror(-fd),
+			fd == -EMFILE ? "; raise the limit with \"ulimit -n\"" : "");
+	line->failure_told |= fd < 0;
+	pthread_mutex_unlock(&line->lock);
+	return fd;
+}
+
 static void line_raise(void *ctx)
 {
 	struct vm_line *line = ctx;
 	int fd = __atomic_load_n(&line->fd, __ATOMIC_ACQUIRE);
 
-	if (fd < 0) {
-		pthread_mutex_lock(&line->lock);
-		if (line->fd < 0)
-			__atomic_store_n(&line->fd, line_open(line), __ATOMIC_RELEASE);
-		fd = line->fd;
-		pthread_mutex_unlock(&line->lock);
-	}
+	if (fd < 0)
+		fd = line_connect(line);
 	if (fd >= 0)
 		eventfd_write(fd, 1);
 }

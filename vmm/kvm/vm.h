@@ -19,6 +19,7 @@
 #include "core/err.h"
 #include "core/gmem.h"
 #include "core/irq.h"
+#include "core/log.h"
 #include "kvm/hostkind.h"
 
 /* /dev/kvm, opened, and what it offers. */
@@ -41,8 +42,8 @@ void kvm_close(struct kvm *kvm);
 
 struct vm;
 
-/* Creates the VM. 0 or -errno with a message. `kvm` is borrowed. */
-int vm_create(struct kvm *kvm, struct vm **vm, struct err *err);
+/* Creates the VM. 0 or -errno with a message. `kvm` and `log` are borrowed. */
+int vm_create(struct kvm *kvm, const struct log *log, struct vm **vm, struct err *err);
 /* Closes the VM's descriptors; vCPUs are closed before. NULL is fine. */
 void vm_destroy(struct vm *vm);
 
@@ -72,8 +73,9 @@ int vm_create_vcpu(struct vm *vm, uint32_t apic_id, struct kvm_run **run);
 void vm_close_vcpu(struct vm *vm, int fd, struct kvm_run *run);
 
 /*
- * The line of this GSI: an irqfd, made when it is first raised. Valid until vm_destroy(). Without
- * an irqchip the line is not connected.
+ * The line of this GSI: an irqfd, made when it is first raised. One that cannot be made then is
+ * tried again at each raise, and said once. Valid until vm_destroy(). Without an irqchip the line
+ * is not connected.
  */
 struct irq vm_irq(struct vm *vm, unsigned int gsi);
 
