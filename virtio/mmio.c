@@ -142,18 +142,36 @@ static int bell_open(struct bell *bell)
 	return 0;
 }
 
-/* Without a doorbell the driver's write arrives here, which is slower and otherwise the same. */
+static int bind_bell(struct bell *bell)
+{
+	const struct virtio_mmio *slot = bell->slot;
+	int err = bell_open(bell);
+
+	if (err == 0)
+		err = slot->doorbell.bind(slot->doorbell.ctx, notify_register(slot), bell->queue,
+					  bell->source.fd);
+	bell->bound = err == 0;
+	return err;
+}
+
+/*
+ * Without a doorbell the driver's write arrives here, which is slower and otherwise the same. Who
+ * measures must know.
+ */
 static void bind_bells(struct virtio_mmio *slot)
 {
+	struct vdev *vdev = slot->vdev;
+
 	if (slot->doorbell.bind == NULL)
 		return;
-	for (unsigned int i = 0; i < slot->vdev->nr_queues; i++) {
-		struct bell *bell = &slot->bell[i];
+	for (unsigned int i = 0; i < vdev->nr_queues; i++) {
+		int err = vdev->queue[i].enabled ? bind_bell(&slot->bell[i]) : 0;
 
-		if (!slot->vdev->queue[i].enabled || bell_open(bell) != 0)
-			continue;
-		bell->bound = slot->doorbell.bind(slot->doorbell.ctx, notify_register(slot), i,
-						  bell->source.fd) == 0;
+		if (err != 0)
+			log_limited(vdev->log, &vdev->log_limit, LOG_WARN,
+				    "%s at %#" PRIx64 ": no doorbell for queue %u: %s; each "
+				    "notification is an exit",
+				    vdev->ops->name, slot->base.addr, i, strerror(-err));
 	}
 }
 
