@@ -51,6 +51,8 @@ struct arm_class {
 		       struct reason *reason);
 	/* After a run that had to be killed: what is left that is not in the process group. */
 	void (*clean_up)(struct arm *arm);
+	/* Removes what prepare() has made elsewhere than in arm->work. May be NULL. */
+	void (*release)(struct arm *arm);
 	/* Says what an exit status means, if it knows. May be NULL. */
 	const char *(*status_text)(int status);
 	/* Bytes that one has to ship to run this arm elsewhere. May be NULL. */

@@ -22,6 +22,26 @@ static bool is_engine(const struct arm *arm, const char *engine)
 	return arm->program && strcmp(arm->program, engine) == 0;
 }
 
+/* Those that take no bundle but an image of their own store, and talk to somebody who may be away.
+ */
+static bool has_images(const struct arm *arm)
+{
+	return is_engine(arm, "docker") || is_engine(arm, "podman");
+}
+
+static char *image_name(void)
+{
+	return xasprintf("tinybench-%d", (int)getpid());
+}
+
+/* For commands whose failure changes nothing: most often there is nothing left to remove. */
+static void run_quietly(const struct argv *argv)
+{
+	struct reason why;
+
+	free(spawn_capture(argv->at, &why));
+}
+
 /* ---- the root file system: the benchmark file and mount points ---- */
 
 static int copy_file(const char *from, const char *to, struct reason *reason)
@@ -114,7 +134,7 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 
 static int engine_command(struct arm *arm, const struct job *job, struct argv *argv)
 {
-	char *name;
+	char *name, *image = image_name();
 
 	arm->runs++;
 	name = container_name(arm);
@@ -123,17 +143,26 @@ static int engine_command(struct arm *arm, const struct job *job, struct argv *a
 	argv_add(argv, "--rm");
 	argv_add(argv, "--name=%s", name);
 	argv_add(argv, "--network=none");
+	/*
+	 * Podman asks for 1048576 of each, which root without CAP_SYS_RESOURCE, as in a container,
+	 * may not give. Less than this no host allows, and the benchmark file needs a few.
+	 */
+	if (is_engine(arm, "podman")) {
+		argv_add(argv, "--ulimit=nofile=1024:1024");
+		argv_add(argv, "--ulimit=nproc=1024:1024");
+	}
 	if (arm->context->pin)
 		argv_add(argv, "--cpuset-cpus=%s", arm->context->pin);
 	if (job->disk) {
 		argv_add(argv, "--volume");
 		argv_add(argv, "%s:/disk", job->disk);
 	}
-	argv_add(argv, "tinybench-%d", (int)getpid());
+	argv_add(argv, "%s", image);
 	argv_add(argv, "/bench");
 	job_add_arguments(job, arm, argv);
 	if (job->disk)
 		argv_add(argv, "file=/disk");
+	free(image);
 	free(name);
 	return 0;
 }
@@ -180,25 +209,37 @@ static int container_command(struct arm *arm, const struct job *job, struct argv
 	return engine_command(arm, job, argv);
 }
 
-/* Docker and Podman want the root file system as an image. */
 static int import_image(struct arm *arm, struct reason *reason)
 {
-	char *script = xasprintf("tar -C '%s/rootfs' -c . | %s import - tinybench-%d", arm->work,
-				 arm->program, (int)getpid());
-	char *output;
+	char *image = image_name(), *output;
+	char *script = xasprintf("tar -C '%s/rootfs' -c . | %s import - %s", arm->work,
+				 arm->program, image);
 	char shell[] = "sh", option[] = "-c";
 	char *const argv[] = {shell, option, script, NULL};
 
 	output = spawn_capture(argv, reason);
 	free(script);
+	free(image);
 	free(output);
 	return output ? 0 : -EIO;
 }
 
-/* The first line of `ENGINE --version`, or for the engines with a server, what that says. */
+/* What exactly runs. Docker's client answers for its version also when no server does. */
+static void add_version_question(const struct arm *arm, struct argv *argv)
+{
+	if (is_engine(arm, "docker")) {
+		argv_add(argv, "info");
+		argv_add(argv, "--format=docker {{.ServerVersion}}");
+	} else if (is_engine(arm, "podman")) {
+		argv_add(argv, "info");
+		argv_add(argv, "--format=podman {{.Version.Version}}");
+	} else {
+		argv_add(argv, "--version");
+	}
+}
+
 static int ask_engine(struct arm *arm, struct reason *reason)
 {
-	bool server = is_engine(arm, "docker") || is_engine(arm, "podman");
 	struct argv argv = {0};
 	struct reason why;
 	char path[4096], *output;
@@ -206,7 +247,7 @@ static int ask_engine(struct arm *arm, struct reason *reason)
 	if (!file_find_program(arm->program, path, sizeof(path)))
 		return reason_set(reason, -ENOENT, "%s is not installed", arm->program);
 	argv_add(&argv, "%s", path);
-	argv_add(&argv, server ? "info" : "--version");
+	add_version_question(arm, &argv);
 	output = spawn_capture(argv.at, &why);
 	argv_free(&argv);
 	if (!output)
@@ -215,9 +256,7 @@ static int ask_engine(struct arm *arm, struct reason *reason)
 	output[strcspn(output, "\n")] = '\0';
 	free(arm->detail);
 	arm->detail =
-		xstrdup(server				     ? arm->program
-			: strcmp(arm->program, "bwrap") == 0 ? "bubblewrap, a fallback: no cgroup"
-							     : output);
+		xstrdup(is_engine(arm, "bwrap") ? "bubblewrap, a fallback: no cgroup" : output);
 	free(output);
 	return 0;
 }
@@ -243,11 +282,29 @@ out:
 	return error;
 }
 
+/* Docker and Podman would keep it for ever. */
+static void remove_image(struct arm *arm)
+{
+	struct argv argv = {0};
+	char *image;
+
+	if (!has_images(arm) || !arm->detail)
+		return;
+	image = image_name();
+	argv_add(&argv, "%s", arm->program);
+	argv_add(&argv, "rmi");
+	argv_add(&argv, "--force");
+	argv_add(&argv, "%s", image);
+	run_quietly(&argv);
+	argv_free(&argv);
+	free(image);
+}
+
 static int prepare_engine(struct arm *arm, struct reason *reason)
 {
 	int error = ask_engine(arm, reason);
 
-	if (!error && (is_engine(arm, "docker") || is_engine(arm, "podman")))
+	if (!error && has_images(arm))
 		error = import_image(arm, reason);
 	return error ? error : try_start(arm, reason);
 }
@@ -266,8 +323,10 @@ static int container_prepare(struct arm *arm, struct reason *reason)
 		arm->program = xstrdup(engines[i]);
 		if (prepare_engine(arm, &why) == 0)
 			return 0;
+		remove_image(arm);
+		free(arm->detail);
 		free(arm->program);
-		arm->program = NULL;
+		arm->detail = arm->program = NULL;
 		if (length < sizeof(reason->text))
 			length += (size_t)snprintf(reason->text + length,
 						   sizeof(reason->text) - length, "%s%.120s",
@@ -279,9 +338,8 @@ static int container_prepare(struct arm *arm, struct reason *reason)
 /* runc's container is in a session of its own, out of the reach of a kill of the process group. */
 static void container_clean_up(struct arm *arm)
 {
-	char *name = container_name(arm), *output;
+	char *name = container_name(arm);
 	struct argv argv = {0};
-	struct reason why;
 
 	if (is_engine(arm, "bwrap"))
 		goto out;
@@ -289,8 +347,7 @@ static void container_clean_up(struct arm *arm)
 	argv_add(&argv, is_engine(arm, "runc") ? "delete" : "rm");
 	argv_add(&argv, "--force");
 	argv_add(&argv, "%s", name);
-	output = spawn_capture(argv.at, &why); /* most often it is gone already */
-	free(output);
+	run_quietly(&argv);
 	argv_free(&argv);
 out:
 	free(name);
@@ -311,5 +368,6 @@ const struct arm_class arm_container = {
 	.prepare = container_prepare,
 	.command = container_command,
 	.clean_up = container_clean_up,
+	.release = remove_image,
 	.image_bytes = container_image_bytes,
 };

@@ -99,6 +99,8 @@ void arm_prepare(struct arm *arm)
 
 void arm_release(struct arm *arm)
 {
+	if (arm->class && arm->class->release)
+		arm->class->release(arm);
 	if (arm->work)
 		file_remove_tree(arm->work);
 	free(arm->work);
