@@ -423,8 +423,10 @@ static int start_vcpus(struct machine *machine, struct err *err)
 		}
 		ret = vcpu_start(&machine->vcpu[i], cpu_of != NULL ? (int)cpu_of[i] : -1);
 		if (ret < 0)
-			return err_set(err, ret, "cannot start the thread of vCPU %u: %s", i,
-				       strerror(-ret));
+			return err_set(err, ret,
+				       "--cpus %u: cannot start the thread of vCPU %u: %s; raise "
+				       "\"ulimit -u\" or the control group's pids.max",
+				       machine->nr_vcpus, i, strerror(-ret));
 	}
 	return 0;
 }
@@ -448,10 +450,12 @@ int machine_run(struct machine *machine, struct machine_end *end, struct err *er
 		.ctx = parts->show_ctx,
 	};
 	int ret = console_start(parts->backends->console, machine->loop, &hooks);
+	bool has_begun;
 
 	if (ret < 0)
 		return err_set(err, ret, "--console: cannot be served: %s", strerror(-ret));
 	ret = start_vcpus(machine, err);
+	has_begun = machine->vcpu[0].started;
 	if (ret == 0) {
 		int broken = evloop_run(machine->loop);
 
@@ -463,6 +467,8 @@ int machine_run(struct machine *machine, struct machine_end *end, struct err *er
 	stop_vcpus(machine);
 	console_stop(parts->backends->console);
 	*end = machine->end;
+	if (ret < 0 && has_begun)
+		end->status = EXIT_STATUS_HOST;
 	return ret;
 }
 

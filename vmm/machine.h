@@ -57,7 +57,8 @@ int machine_create(const struct machine_parts *parts, struct machine **machine, 
 
 /*
  * Runs it on the calling thread, which becomes the I/O thread, until the guest or a signal ends it.
- * 0, or -errno with a message if it could not even start.
+ * 0, or -errno with a message if it could not start; if only a later vCPU could not, so that the
+ * guest has begun all the same, end->status is EXIT_STATUS_HOST then.
  */
 int machine_run(struct machine *machine, struct machine_end *end, struct err *err);
 

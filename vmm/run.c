@@ -333,6 +333,8 @@ static int live_once(struct run *run, const struct machine_parts *parts, struct 
 			ret = final_report(run, err);
 		if (ret < 0)
 			end->status = EXIT_STATUS_HOST;
+	} else if (machine_end.status == EXIT_STATUS_HOST) {
+		end->status = EXIT_STATUS_HOST;
 	}
 	machine_destroy(run->machine);
 	run->machine = NULL;

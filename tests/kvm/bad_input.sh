@@ -185,6 +185,16 @@ fi
 refused "TAP without permission" "--net tap.*(permitted|permission)" \
 	setpriv --bounding-set -net_admin --inh-caps -net_admin "$TINYVMM" -k "$three" -n tap
 if unshare -m true 2>/dev/null; then
+	# The first vCPU runs when the second one's thread is refused: no bad input any more. A user
+	# of its own, because the limit counts its threads and does not hold for root.
+	cp "$GUESTS/smp.ring0.elf" "$bad/"
+	status=0
+	# shellcheck disable=SC2016 # for the inner shell
+	timeout "$TIMEOUT" unshare -m sh -c 'cd "$0" && mknod -m 666 kvm c 10 232 &&
+		mount --bind kvm /dev/kvm && exec setpriv --reuid=64999 --regid=64999 \
+			--clear-groups prlimit --nproc=2 ./tinyvmm -k smp.ring0.elf -c 2 "$@"' \
+		"$bad" -a "cpus=2 rounds=1" <"$WORK/in" >"$WORK/out" 2>"$WORK/err" || status=$?
+	judge "no thread left for the second vCPU" 12 "--cpus 2: .* thread of vCPU 1: .*ulimit -u"
 	refused "no /dev/kvm" "/dev/kvm.*No such file" unshare -m sh -c \
 		'mount -t tmpfs none /dev && exec "$@"' - "$TINYVMM" -k "$three"
 	refused "something else at /dev/kvm" "/dev/kvm" unshare -m sh -c \
