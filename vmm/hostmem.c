@@ -2,6 +2,7 @@
 /* The host memory behind guest RAM. Documents: mmap(2), madvise(2), mbind(2), hugetlbpage.rst. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -272,22 +273,54 @@ static int map_small(struct hostmem *hostmem, const struct config_mem *mem, stru
 	return 0;
 }
 
+/* How much is taken between two looks at the signals: what a host does in a fraction of a second.
+ */
+#define POPULATE_STEP_BYTES (256ull << 20)
+
+/* They are blocked, for the event loop that does not run yet; a hundred GiB take half a minute. */
+static bool is_asked_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+		sigismember(&pending, SIGHUP) == 1);
+}
+
+static int populate_part(uint8_t *start, uint64_t len, uint64_t page_bytes)
+{
+	uint64_t offset;
+
+	if (madvise(start, len, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -ENOMEM;
+	for (offset = 0; offset < len; offset += page_bytes)
+		*(volatile uint8_t *)(start + offset) = 0;
+	return 0;
+}
+
 /* Takes every page now. */
 static int populate(const struct hostmem *hostmem, const struct config_mem *mem, struct err *err)
 {
+	uint64_t left, step = hostmem->page_bytes;
+	uint8_t *start = hostmem->base;
 	char text[MEM_TEXT];
-	uint64_t offset;
 
-	if (madvise(hostmem->base, hostmem->size_bytes, MADV_POPULATE_WRITE) == 0)
-		return 0;
-	if (errno != EINVAL)
-		return err_set(
-			err, -ENOMEM,
-			"%s: the host ran out of memory while it was taken; ask for less, or "
-			"drop %s",
-			mem_text(mem, text), mem->prealloc ? "prealloc" : "node=");
-	for (offset = 0; offset < hostmem->size_bytes; offset += hostmem->page_bytes)
-		*(volatile uint8_t *)(hostmem->base + offset) = 0;
+	if (step < POPULATE_STEP_BYTES)
+		step = POPULATE_STEP_BYTES;
+	for (left = hostmem->size_bytes; left > 0; left -= step, start += step) {
+		if (step > left)
+			step = left;
+		if (is_asked_to_end())
+			return err_set(err, -EINTR, "%s: interrupted while it was taken",
+				       mem_text(mem, text));
+		if (populate_part(start, step, hostmem->page_bytes) < 0)
+			return err_set(err, -ENOMEM,
+				       "%s: the host ran out of memory while it was taken; ask for "
+				       "less, or drop %s",
+				       mem_text(mem, text), mem->prealloc ? "prealloc" : "node=");
+	}
 	return 0;
 }
 

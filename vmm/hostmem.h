@@ -23,7 +23,8 @@ struct hostmem {
  * madvise for thp and 4k; mbind(2) for `node`. 0 or -errno with a message that names --mem and the
  * remedy: how many huge pages are free, how many are needed and the command that reserves them; how
  * much memory there is; which nodes have memory. A huge-page mapping is reserved in full, so that
- * the guest cannot be killed by SIGBUS later; with `node` that takes touching it all.
+ * the guest cannot be killed by SIGBUS later; with `node` that takes touching it all. -EINTR: a
+ * blocked SIGINT, SIGTERM or SIGHUP came while all of it was touched, and still waits.
  */
 int hostmem_map(struct hostmem *hostmem, const struct config_mem *mem, struct err *err);
 void hostmem_unmap(struct hostmem *hostmem);

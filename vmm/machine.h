@@ -51,7 +51,8 @@ struct machine;
 
 /*
  * Builds the machine: memory, images, tables, devices, vCPUs, ready to run. 0 or -errno with a
- * message; nothing is left behind on failure.
+ * message (-EINTR: one of the signals in signal_fd came meanwhile); nothing is left behind on
+ * failure.
  */
 int machine_create(const struct machine_parts *parts, struct machine **machine, struct err *err);
 

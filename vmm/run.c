@@ -314,6 +314,16 @@ static int final_report(struct run *run, struct err *err)
 
 /* ---- lives ------------------------------------------------------------------------------ */
 
+/* The signal that ended the building of a machine, or 0. */
+static int take_signal(const struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	return (int)info.ssi_signo;
+}
+
 /* One life; *again says that another one is to follow. */
 static int live_once(struct run *run, const struct machine_parts *parts, struct run_end *end,
 		     bool *again, struct err *err)
@@ -322,8 +332,10 @@ static int live_once(struct run *run, const struct machine_parts *parts, struct 
 	int ret = machine_create(parts, &run->machine, err);
 
 	*again = false;
+	if (ret == -EINTR)
+		end->signal = take_signal(run);
 	if (ret < 0)
-		return ret;
+		return end->signal != 0 ? 0 : ret;
 	ret = machine_run(run->machine, &machine_end, err);
 	if (ret == 0) {
 		*again = machine_end.reset && run->config->restart_on_reset;

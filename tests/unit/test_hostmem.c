@@ -4,12 +4,14 @@
  */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -105,6 +107,31 @@ static void prealloc_takes_every_page(void **state)
 	assert_int_equal(hostmem_map(&hostmem, &mem, &err), 0);
 	assert_int_equal(resident_pages(&hostmem), 6 * MIB / 4096);
 	hostmem_unmap(&hostmem);
+}
+
+/* tinyvmm blocks the signals that end it: what takes minutes must ask for them. */
+static void prealloc_gives_up_at_a_signal_that_ends_us(void **state)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct config_mem mem = {.size_bytes = 6 * MIB, .node = -1, .prealloc = true};
+	struct hostmem hostmem;
+	sigset_t set, before;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(signals); i++) {
+		sigemptyset(&set);
+		sigaddset(&set, signals[i]);
+		assert_int_equal(sigprocmask(SIG_BLOCK, &set, &before), 0);
+		raise(signals[i]);
+		assert_int_equal(hostmem_map(&hostmem, &mem, &err), -EINTR);
+		assert_string_equal(err.text, "--mem 6M,prealloc: interrupted while it was taken");
+		assert_null(hostmem.base);
+		assert_int_equal(sigtimedwait(&set, NULL, &(struct timespec){0}), signals[i]);
+		assert_int_equal(hostmem_map(&hostmem, &mem, &err), 0);
+		hostmem_unmap(&hostmem);
+		assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+	}
 }
 
 static void prealloc_of_too_much_says_what_is_there(void **state)
@@ -362,6 +389,7 @@ int main(void)
 		cmocka_unit_test(more_than_the_host_has_is_mapped_but_not_taken),
 		cmocka_unit_test(more_than_an_address_space_is_refused),
 		cmocka_unit_test(prealloc_takes_every_page),
+		cmocka_unit_test(prealloc_gives_up_at_a_signal_that_ends_us),
 		cmocka_unit_test(prealloc_of_too_much_says_what_is_there),
 		cmocka_unit_test(too_few_huge_pages_are_counted_and_the_remedy_named),
 		cmocka_unit_test(huge_pages_are_reserved_or_refused),
