@@ -32,20 +32,26 @@ static int need_kvm(struct reason *reason)
 	return 0;
 }
 
-/* Huge pages have to be set aside before; a VM that fails in each round would say it less well. */
-static int need_huge_pages(const struct arm *arm, struct reason *reason)
+static bool has_huge_pages(const struct arm *arm)
 {
+	return arm->pages && strcmp(arm->pages, "2m") == 0;
+}
+
+/* Huge pages have to be set aside before; tinyvmm that refuses to start would say it less well. */
+static int need_huge_pages(const struct arm *arm, unsigned int memory_mib, struct reason *reason)
+{
+	unsigned int nr = (memory_mib + 1) / 2;
 	char text[32];
 
-	if (!arm->pages || strcmp(arm->pages, "2m") != 0)
+	if (!has_huge_pages(arm))
 		return 0;
 	file_read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", text,
 		       sizeof(text));
-	if (atol(text) < 768)
+	if (atol(text) < (long)nr)
 		return reason_set(reason, -ENOMEM,
-				  "%ld free 2 MiB pages, 768 are needed; echo 768 > "
+				  "%ld free 2 MiB pages, %u are needed; echo %u > "
 				  "/proc/sys/vm/nr_hugepages",
-				  atol(text));
+				  atol(text), nr, nr);
 	return 0;
 }
 
@@ -105,17 +111,20 @@ static int vm_prepare(struct arm *arm, struct reason *reason)
 	int error = need_file(arm, "tinyvmm", "run make", reason);
 
 	error = error ? error : need_file(arm, "guest/payload.elf", "run make", reason);
-	error = error ? error : need_kvm(reason);
-	return error ? error : need_huge_pages(arm, reason);
+	return error ? error : need_kvm(reason);
 }
 
 static int vm_command(struct arm *arm, const struct job *job, struct argv *argv,
 		      struct reason *reason)
 {
-	char *line = job_command_line(job, arm);
+	unsigned int memory_mib = job_memory_mib(job);
+	int error = need_huge_pages(arm, memory_mib, reason);
+	char *line;
 
-	(void)reason;
-	add_tinyvmm(arm, job, job_memory_mib(job), argv);
+	if (error)
+		return error;
+	line = job_command_line(job, arm);
+	add_tinyvmm(arm, job, memory_mib, argv);
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/guest/payload.elf", arm->context->build_dir);
 	argv_add(argv, "--initrd");
@@ -178,7 +187,6 @@ static int linux_prepare(struct arm *arm, struct reason *reason)
 			"(docs/testing.md)");
 	error = need_file(arm, LINUX_KERNEL, "run make linux-guest", reason);
 	error = error ? error : need_file(arm, LINUX_INITRD, "run make linux-guest", reason);
-	error = error ? error : need_huge_pages(arm, reason);
 	if (!error)
 		arm->detail = linux_detail(arm);
 	return error;
@@ -187,13 +195,16 @@ static int linux_prepare(struct arm *arm, struct reason *reason)
 static int linux_command(struct arm *arm, const struct job *job, struct argv *argv,
 			 struct reason *reason)
 {
-	bool huge_pages = arm->pages && strcmp(arm->pages, "2m") == 0;
 	unsigned int memory_mib = job_memory_mib(job);
-	char *line = job_command_line(job, arm);
+	char *line;
+	int error;
 
-	(void)reason;
 	if (memory_mib < LINUX_LEAST_MIB)
 		memory_mib = LINUX_LEAST_MIB;
+	error = need_huge_pages(arm, memory_mib, reason);
+	if (error)
+		return error;
+	line = job_command_line(job, arm);
 	add_tinyvmm(arm, job, memory_mib, argv);
 	argv_add(argv, "--kernel");
 	argv_add(argv, "%s/" LINUX_KERNEL, arm->context->build_dir);
@@ -206,7 +217,8 @@ static int linux_command(struct arm *arm, const struct job *job, struct argv *ar
 	 * it to the benchmark file and gives eth0 the address.
 	 */
 	argv_add(argv, "console=ttyS0 quiet loglevel=1 panic=-1 hugepages=%u -- %s%s%s",
-		 huge_pages ? memory_mib / 2 / 2 : 0, line, job->disk ? " file=/dev/vda" : "",
+		 has_huge_pages(arm) ? memory_mib / 2 / 2 : 0, line,
+		 job->disk ? " file=/dev/vda" : "",
 		 job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
 	free(line);
 	return 0;

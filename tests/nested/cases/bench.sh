@@ -38,6 +38,32 @@ measures_in_vms() {
 
 it "tinybench measures natively, with a payload and with Linux, and says that it is nested" measures_in_vms
 
+# The guest's memory is in 2 MiB pages here, and the benchmark's is in 2 MiB pages of the guest's.
+measures_in_huge_pages() {
+	make_build_directory
+	reserved=/proc/sys/vm/nr_hugepages
+	arms="vm:pages=2m linux-vm:pages=2m"
+	set -- run --build $build --out /tmp/results --arms "$(echo "$arms" | tr ' ' ,)" \
+		--bench mem.chase_64k --rounds 1 --samples 1 --min-ms 1 --timeout "$limit"
+	echo "(tinybench) $*" >/tmp/command
+	tinybench "$@" >$out 2>$err </dev/null
+	contains "without any" $out "0 free 2 MiB pages, 768 are needed; echo 768 > $reserved"
+	rm -r /tmp/results
+	echo 768 >$reserved
+	same "2 MiB pages that could be reserved" "$(cat $reserved)" 768
+	tinybench "$@" >$out 2>$err </dev/null
+	same "tinybench's exit status" $? 0
+	for arm in $arms; do
+		grep -q "\"arm\": *\"$arm\".*\"value\"" /tmp/results/samples.jsonl ||
+			fail "no sample in $arm: $(tail -n 3 /tmp/results/samples.jsonl)"
+	done
+	echo 0 >$reserved
+	rm -r /tmp/results
+}
+
+it "tinybench measures with huge pages in the guest and behind it, and says how many are missing" \
+	measures_in_huge_pages
+
 # Four readings of two counters, in order: KVM says how they are related, and means it.
 cuts_exits() {
 	tinyvmm_run --kernel /payload/payload.elf --initrd /payload/bench.elf \
