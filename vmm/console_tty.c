@@ -61,6 +61,18 @@ void tty_enter_raw(struct tty *tty)
 	tty->raw = tcsetattr(tty->fd, TCSANOW, &raw) == 0;
 }
 
+void tty_make_usable(int fd)
+{
+	const struct tty tty = {.fd = fd};
+	struct termios now;
+
+	if (tcgetattr(fd, &now) < 0 || now.c_lflag & ICANON || !tty_is_foreground(&tty))
+		return;
+	now.c_iflag |= ICRNL | IXON;
+	now.c_lflag |= ECHO | ICANON | ISIG | IEXTEN;
+	tcsetattr(fd, TCSANOW, &now);
+}
+
 void tty_continued(struct tty *tty)
 {
 	struct signalfd_siginfo info;

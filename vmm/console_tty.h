@@ -32,6 +32,12 @@ void tty_close(struct tty *tty); /* restores the terminal and the signal mask */
 /* Makes the terminal raw, if it is ours to change now. Output processing stays on. */
 void tty_enter_raw(struct tty *tty);
 
+/*
+ * For the handler of a signal that kills, which has no struct tty at hand: if the terminal is raw,
+ * puts back what cfmakeraw(3) took of a terminal's usual modes. Async-signal-safe.
+ */
+void tty_make_usable(int fd);
+
 /* Whether reading would stop us (SIGTTIN). */
 bool tty_is_foreground(const struct tty *tty);
 

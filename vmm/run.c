@@ -12,6 +12,7 @@
 #include <x86intrin.h>
 
 #include "backends.h"
+#include "console_tty.h"
 #include "describe.h"
 #include "device_table.h"
 #include "exit_status.h"
@@ -177,6 +178,25 @@ static bool is_ignored(int signal_number)
 	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* The second signal, which waits for the end of this handler, kills. */
+static void on_crash(int signal_number)
+{
+	tty_make_usable(STDIN_FILENO);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+/* What ends us without a word, a bug of ours or a kill(1), must not leave the terminal raw. */
+static void catch_crashes(void)
+{
+	static const int signals[] = {SIGQUIT, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+	const struct sigaction action = {.sa_handler = on_crash};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (!is_ignored(signals[i]))
+			sigaction(signals[i], &action, NULL);
+}
+
 /*
  * The signals that end a run are read from a descriptor by the I/O thread; blocking them here,
  * before there are threads, blocks them in all.
@@ -197,6 +217,8 @@ static int prepare_signals(struct run *run, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	/* A file of "ulimit -f" size answers EFBIG: an error on a disk, and no end of the guest. */
 	signal(SIGXFSZ, SIG_IGN);
+	if (run->config->console == CONSOLE_STDIO && isatty(STDIN_FILENO))
+		catch_crashes();
 	ret = vcpu_install_kick();
 	run->signal_fd = ret < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (run->signal_fd < 0)

@@ -34,6 +34,11 @@ for signal in "1 HUP" "2 INT" "15 TERM"; do
 	on_terminal "SIG${signal#* }, two vCPUs and counters" $((128 + ${signal% *})) '^boot' \
 		"-r -s ${signal% *}" --cpus 2 --stats
 done
+# It dies at once then, by the signal; the terminal is usable all the same.
+ulimit -c 0
+for signal in "3 QUIT" "6 ABRT" "11 SEGV"; do
+	on_terminal "SIG${signal#* }" $((128 + ${signal% *})) '^boot' "-r -s ${signal% *}" --cpus 2
+done
 on_terminal "SIGTERM on another console" 143 '/dev/pts/' "-w /dev/pts -s 15" --console pty
 # The kernel says so twice, by a SIGHUP and by an error from the terminal; either may come first.
 on_terminal "closed terminal" "0 129" '^boot' -H
