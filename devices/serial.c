@@ -230,6 +230,13 @@ static void transmit(struct serial *serial)
 static void write_thr(struct serial *serial, uint8_t byte)
 {
 	serial->thre_pending = false;
+	/*
+	 * Table IV: this clears the interrupt as reading IIR does. A driver that goes by LSR alone,
+	 * and writes a byte for each interrupt, waits for the next edge. One that has read IIR gets
+	 * its edge anyway, once for all that it writes.
+	 */
+	if (serial->lsr_polls > 0)
+		serial->raised &= (uint8_t)~IER_THRE;
 	if (serial->mcr & MCR_LOOP) {
 		receive_byte(serial, byte);
 		serial->thre_pending = serial->tx.len == 0;
@@ -393,11 +400,11 @@ static void serial_write8(void *device, uint64_t offset, uint8_t value)
 	struct serial *serial = device;
 
 	pthread_mutex_lock(&serial->lock);
-	serial->lsr_polls = 0;
 	/* A guest that sets up the port is no longer one that merely polls. */
 	if (offset != REG_DATA && offset != REG_SCR)
 		serial->input_polled = false;
 	write_register(serial, offset, value);
+	serial->lsr_polls = 0;
 	resume_input(serial);
 	update_irq(serial, offset == REG_IER || offset == REG_MCR);
 	pthread_mutex_unlock(&serial->lock);

@@ -127,6 +127,22 @@ static void switching_the_fifos_makes_the_transmitter_interrupt(void **state)
 	}
 }
 
+/* Table IV: writing a byte clears the interrupt too. Nobody has to read IIR. */
+static void a_driver_that_goes_by_lsr_gets_an_interrupt_for_each_byte(void **state)
+{
+	struct world *w = *state;
+
+	open_port(w);
+	out(w, REG_IER, IER_THRE);
+	for (unsigned int i = 0; i < 5; i++) {
+		assert_int_equal(irqs_since(&w->f), 1);
+		assert_int_equal(in(w, REG_LSR), LSR_THRE | LSR_TEMT);
+		assert_int_equal(irqs_since(&w->f), 0);
+		out(w, REG_DATA, 'a' + i);
+	}
+	expect_sent(w, "abcde");
+}
+
 /* Sixteen bytes in a row are one reason to interrupt, not sixteen. */
 static void a_burst_that_passes_straight_through_interrupts_once(void **state)
 {
@@ -350,6 +366,7 @@ int main(void)
 		serial_test(the_trigger_level_divides_data_from_time_out),
 		serial_test(the_transmitter_interrupts_when_it_becomes_empty),
 		serial_test(switching_the_fifos_makes_the_transmitter_interrupt),
+		serial_test(a_driver_that_goes_by_lsr_gets_an_interrupt_for_each_byte),
 		serial_test(a_burst_that_passes_straight_through_interrupts_once),
 		serial_test(each_new_cause_raises_the_line),
 		serial_test(out2_gates_the_interrupt),
