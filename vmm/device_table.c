@@ -98,7 +98,7 @@ struct chip_row {
 static const struct chip_row chip_rows[] = {
 	{"16550A serial port", PORT_SERIAL, GSI_SERIAL, create_serial},
 	{"i8042 (reset only)", PORT_I8042_DATA, NO_GSI, create_i8042},
-	{"CMOS clock", PORT_RTC, GSI_RTC, create_rtc},
+	{"CMOS clock", PORT_RTC, NO_GSI, create_rtc},
 	{"POST code", PORT_POST, NO_GSI, create_post},
 	{"debug console", PORT_DEBUGCON, NO_GSI, create_debugcon},
 	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, create_debug_exit},

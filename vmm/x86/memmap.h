@@ -64,10 +64,10 @@
 
 /*
  * Interrupts: global system interrupt numbers, which are I/O APIC pins. 0 is the timer, 1 the
- * keyboard, 2 the cascade, 8 the RTC; virtio slots take what is left, GSI_VIRTIO_FIRST upwards.
+ * keyboard, 2 the cascade, 8 the RTC, of which only the timer may exist here (--pit); virtio slots
+ * take what is left, GSI_VIRTIO_FIRST upwards.
  */
 #define GSI_SERIAL	 4
-#define GSI_RTC		 8
 #define GSI_VIRTIO_FIRST 10
 #define GSI_VIRTIO_LAST	 23
 #define MEMMAP_MAX_SLOTS (GSI_VIRTIO_LAST - GSI_VIRTIO_FIRST + 1)
