@@ -27,6 +27,7 @@ struct pass {
 	/* Filled in by the benchmark: */
 	double work;	/* how much was done, in the numerator of the unit: bytes, accesses, ... */
 	uint64_t ticks; /* how long that took, if not from beginning to end of the pass */
+	const char *wrong; /* why it could not be done, which ends the benchmark */
 };
 
 struct bench;

@@ -31,7 +31,6 @@ struct state {
 	uint64_t next;	    /* sequential */
 	uint64_t random;
 	uint8_t *buffers;
-	const char *wrong;
 };
 
 static const char *take_buffers(struct run *run, struct state *state)
@@ -91,7 +90,8 @@ static void queue_next(struct state *state, unsigned int slot)
 		  state->buffers + (size_t)slot * state->request_bytes, state->request_bytes);
 }
 
-static void run_requests(struct state *state, uint64_t wanted)
+/* NULL, or what went wrong. */
+static const char *run_requests(struct state *state, uint64_t wanted)
 {
 	unsigned int slots[BLK_MAX_DEPTH];
 	uint64_t started = 0, done = 0;
@@ -101,14 +101,13 @@ static void run_requests(struct state *state, uint64_t wanted)
 	while (done < wanted) {
 		int nr = blk_push(&state->io) ? blk_wait(&state->io, slots) : -1;
 
-		if (nr < 0) {
-			state->wrong = "a request failed";
-			return;
-		}
+		if (nr < 0)
+			return "a request failed";
 		done += (unsigned int)nr;
 		for (int i = 0; i < nr && started < wanted; i++, started++)
 			queue_next(state, slots[i]);
 	}
+	return NULL;
 }
 
 static void pass(struct run *run, struct pass *pass)
@@ -116,8 +115,7 @@ static void pass(struct run *run, struct pass *pass)
 	struct state *state = pass->state;
 
 	(void)run;
-	if (!state->wrong)
-		run_requests(state, pass->iterations);
+	pass->wrong = run_requests(state, pass->iterations);
 	pass->work = (double)pass->iterations * (state->sequential ? state->request_bytes : 1);
 }
 
@@ -127,24 +125,16 @@ static void flush_pass(struct run *run, struct pass *pass)
 	struct state *state = pass->state;
 
 	(void)run;
-	for (uint64_t i = 0; i < pass->iterations && !state->wrong; i++) {
+	for (uint64_t i = 0; i < pass->iterations && !pass->wrong; i++) {
 		uint64_t start;
 
-		run_requests(state, 1);
+		pass->wrong = run_requests(state, 1);
 		start = env_ticks();
-		if (!state->wrong)
-			state->wrong = blk_flush(&state->io);
+		if (!pass->wrong)
+			pass->wrong = blk_flush(&state->io);
 		pass->ticks += env_ticks() - start;
 	}
 	pass->work = (double)pass->iterations;
-}
-
-static const char *check(struct run *run, unsigned int cpu, char *text)
-{
-	const struct state *state = run->state[cpu];
-
-	(void)text;
-	return state->wrong;
 }
 
 static void finish(struct run *run)
@@ -159,7 +149,7 @@ static void finish(struct run *run)
 	{                                                                                  \
 		.name = "blk." label, .text = what, .unit = unit_text, .higher = is_rate,  \
 		.scale = factor, .size = parameter, .setup = setup, .pass = pass_function, \
-		.check = check, .finish = finish,                                          \
+		.finish = finish,                                                          \
 	}
 #define SEQUENTIAL(label, what, kind)                                                  \
 	BLK(label, "sequential " what " of 1 MiB, four at a time", "MB/s", true, 1e-6, \

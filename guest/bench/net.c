@@ -131,6 +131,7 @@ static void request_response(struct run *run, struct pass *pass)
 		if (!ask(run, state) && !state->wrong && ++state->lost - lost > MAX_LOST)
 			state->wrong = "the peer stopped answering";
 	pass->work = (double)pass->iterations;
+	pass->wrong = state->wrong;
 }
 
 /* WINDOW requests at a time; work is what came back. */
@@ -156,6 +157,7 @@ static void packet_rate(struct run *run, struct pass *pass)
 			state->wrong = "the peer stopped answering";
 	}
 	pass->work = (double)received;
+	pass->wrong = state->wrong;
 }
 
 static const char *check(struct run *run, unsigned int cpu, char *text)
@@ -163,7 +165,7 @@ static const char *check(struct run *run, unsigned int cpu, char *text)
 	const struct state *state = run->state[cpu];
 
 	out_text(out_decimal(text, state->lost), " datagrams lost");
-	return state->wrong;
+	return NULL;
 }
 
 static void finish(struct run *run)

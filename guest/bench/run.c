@@ -48,6 +48,8 @@ static const char *take_sample(struct run *run, uint64_t iterations, struct samp
 	uint64_t first, last, own;
 	const char *reason = run->env->ops->run(run->env, run->cpus, run_pass, &round);
 
+	for (unsigned int i = 0; !reason && i < run->cpus; i++)
+		reason = round.pass[i].wrong;
 	if (reason)
 		return reason;
 	first = round.start[0];

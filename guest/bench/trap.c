@@ -34,7 +34,7 @@ void trap_play(struct trap_rally *rally, struct pass *pass)
 	struct env *env = rally->run->env;
 
 	rally->turns = pass->iterations;
-	env->ops->run(env, 2, play, rally);
+	pass->wrong = env->ops->run(env, 2, play, rally);
 	pass->ticks = rally->ticks;
 	pass->work = (double)pass->iterations;
 }

@@ -108,6 +108,21 @@ if [ "$(events sample "$WORK/native" | grep -c .)" = 8 ] && ! strange_lines "$WO
 else
 	fail "the benchmark file runs as a process" "$(excerpt "$WORK/native")"
 fi
+# Writes behind the limit to a file's size fail, and do so while iterations are calibrated already.
+status=0
+(
+	trap '' XFSZ
+	ulimit -f 8
+	# shellcheck disable=SC2086 # words
+	exec timeout 10 "$BENCH" run blk.randwrite_qd1 $quick file="$WORK/bench.img"
+) >"$WORK/out" 2>&1 || status=$?
+if grep -q '"event":"skip"' "$WORK/out"; then
+	skip "a request that fails ends its benchmark" "$(grep -o '"reason":.*' "$WORK/out")"
+elif [ $status = 1 ] && grep -q '"event":"error".*"reason":"a request failed"' "$WORK/out"; then
+	ok "a request that fails ends its benchmark"
+else
+	fail "a request that fails ends its benchmark" "status $status: $(excerpt "$WORK/out")"
+fi
 bench_case "cpu and STREAM benchmarks in the payload" "cpu.* mem.stream* size=4M" 8
 
 # ---- each group in the payload --------------------------------------------------------------------
