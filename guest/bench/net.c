@@ -63,30 +63,32 @@ static bool send_next(struct state *state, size_t len)
 	return net_send(&state->io, state->request, len);
 }
 
-/* The number of the reply, or 0. */
-static uint64_t receive_one(struct run *run, struct state *state, size_t len)
+/*
+ * The number of the next reply to a request after number `past`; 0 if none comes. Replies that are
+ * late, when their requests have been given up, are passed over.
+ */
+static uint64_t receive_one(struct run *run, struct state *state, size_t len, uint64_t past)
 {
-	uint64_t number;
+	uint64_t until = deadline(run), number;
+	long got;
 
-	if (net_receive(&state->io, state->reply, sizeof(state->reply), deadline(run)) != (long)len)
-		return 0;
-	__builtin_memcpy(&number, state->reply, sizeof(number));
+	do {
+		got = net_receive(&state->io, state->reply, sizeof(state->reply), until);
+		if (got < 0)
+			return 0;
+		__builtin_memcpy(&number, state->reply, sizeof(number));
+	} while (got != (long)len || number <= past || number > state->number);
 	return number;
 }
 
-/* A request, and its own answer, past late ones to others. False if that does not come. */
+/* A request, and its own answer. False if that does not come. */
 static bool ask(struct run *run, struct state *state)
 {
-	uint64_t number;
-
 	if (!send_next(state, run->bench->size)) {
 		state->wrong = "a datagram could not be sent";
 		return false;
 	}
-	do
-		number = receive_one(run, state, run->bench->size);
-	while (number != 0 && number != state->number);
-	return number != 0;
+	return receive_one(run, state, run->bench->size, state->number - 1) != 0;
 }
 
 /* A peer that is about to start refuses at once, which the next call reports: time has to pass. */
@@ -125,10 +127,12 @@ static const char *setup(struct run *run, unsigned int cpu)
 static void request_response(struct run *run, struct pass *pass)
 {
 	struct state *state = pass->state;
-	uint64_t lost = state->lost;
+	uint64_t lost = state->lost, answered = 0;
 
-	for (uint64_t i = 0; i < pass->iterations && !state->wrong; i++)
-		if (!ask(run, state) && !state->wrong && ++state->lost - lost > MAX_LOST)
+	while (answered < pass->iterations && !state->wrong)
+		if (ask(run, state))
+			answered++;
+		else if (!state->wrong && ++state->lost - lost > MAX_LOST)
 			state->wrong = "the peer stopped answering";
 	pass->work = (double)pass->iterations;
 	pass->wrong = state->wrong;
@@ -138,7 +142,7 @@ static void request_response(struct run *run, struct pass *pass)
 static void packet_rate(struct run *run, struct pass *pass)
 {
 	struct state *state = pass->state;
-	uint64_t lost = state->lost, sent = 0, received = 0, given_up = 0;
+	uint64_t lost = state->lost, past = state->number, sent = 0, received = 0, given_up = 0;
 
 	while (received + given_up < pass->iterations && !state->wrong) {
 		while (sent < pass->iterations && sent - received - given_up < WINDOW) {
@@ -146,13 +150,14 @@ static void packet_rate(struct run *run, struct pass *pass)
 				state->wrong = "a datagram could not be sent";
 			sent++;
 		}
-		if (receive_one(run, state, run->bench->size) != 0) {
+		if (receive_one(run, state, run->bench->size, past) != 0) {
 			received++;
 			continue;
 		}
 		/* Nothing came for so long: what was under way is lost. */
 		state->lost += sent - received - given_up;
 		given_up = sent - received;
+		past = state->number;
 		if (state->lost - lost > MAX_LOST)
 			state->wrong = "the peer stopped answering";
 	}
