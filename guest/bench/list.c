@@ -5,7 +5,7 @@ extern const struct bench bench_cpu_noploop, bench_cpu_hash, bench_cpu_linpack, 
 extern const struct bench bench_mem_stream[4], bench_mem_latency[18], bench_mem_fault;
 extern const struct bench bench_trap_exits[12], bench_trap_split[12], bench_trap_interrupts[4],
 	bench_trap_linux[4];
-extern const struct bench bench_blk[24], bench_net[6];
+extern const struct bench bench_blk[24], bench_net[9];
 
 #define TWO(array, i)	&array[i], &array[(i) + 1]
 #define FOUR(array, i)	TWO(array, i), TWO(array, (i) + 2)
@@ -30,7 +30,7 @@ const struct bench *const bench_list[] = {
 	EIGHT(bench_blk, 0),
 	EIGHT(bench_blk, 8),
 	EIGHT(bench_blk, 16),
-	FOUR(bench_net, 0),
-	TWO(bench_net, 4),
+	EIGHT(bench_net, 0),
+	&bench_net[8],
 	NULL,
 };

@@ -247,7 +247,7 @@ static int serve(struct env *env, char **word)
 	if (parse_words(env, word, &options) != 0)
 		return 2;
 	if (!env->payload)
-		reason = net_serve(&options);
+		reason = net_serve(env, &options);
 	print_problem(env, reason, "");
 	return 2;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net.*: UDP datagrams to a peer that sends them back: `bench serve` on the host, or any echo
- * service (RFC 862). Requests carry a number, so that a late answer is not taken for the next.
+ * net.*: UDP datagrams, or pieces of a TCP stream, to a peer that sends them back: `bench serve` on
+ * the host, or any echo service (RFC 862). Requests carry a number, so that a late answer is not
+ * taken for the next.
  */
 #include "guest/bench/net_io.h"
 #include "guest/bench/out.h"
@@ -40,9 +41,9 @@ bool net_parse(const char *text, struct net_address *address)
 	return *text == '\0' && nr >= 3;
 }
 
-const char *net_open(struct net_io *io, struct env *env, const struct options *options)
+const char *net_open(struct net_io *io, struct env *env, bool tcp, const struct options *options)
 {
-	*io = (struct net_io){.env = env};
+	*io = (struct net_io){.env = env, .tcp = tcp};
 	if (!options->peer)
 		return "no peer; run `bench serve address=IP:PORT` on the host and use "
 		       "peer=IP:PORT";
@@ -70,10 +71,11 @@ static bool send_next(struct state *state, size_t len)
 static uint64_t receive_one(struct run *run, struct state *state, size_t len, uint64_t past)
 {
 	uint64_t until = deadline(run), number;
+	size_t max = state->io.tcp ? len : sizeof(state->reply);
 	long got;
 
 	do {
-		got = net_receive(&state->io, state->reply, sizeof(state->reply), until);
+		got = net_receive(&state->io, state->reply, max, until);
 		if (got < 0)
 			return 0;
 		__builtin_memcpy(&number, state->reply, sizeof(number));
@@ -81,20 +83,25 @@ static uint64_t receive_one(struct run *run, struct state *state, size_t len, ui
 	return number;
 }
 
-/* A request, and its own answer. False if that does not come. */
+/* A request, and its own answer. False if that does not come; TCP would have brought it. */
 static bool ask(struct run *run, struct state *state)
 {
+	bool answered;
+
 	if (!send_next(state, run->bench->size)) {
 		state->wrong = "a datagram could not be sent";
 		return false;
 	}
-	return receive_one(run, state, run->bench->size, state->number - 1) != 0;
+	answered = receive_one(run, state, run->bench->size, state->number - 1) != 0;
+	if (!answered && state->io.tcp)
+		state->wrong = "the connection to the peer broke";
+	return answered;
 }
 
 /* A peer that is about to start refuses at once, which the next call reports: time has to pass. */
 static const char *find_peer(struct run *run, struct state *state)
 {
-	for (unsigned int i = 0; i < TRIES; i++) {
+	for (unsigned int i = 0; i < TRIES && !(state->io.tcp && state->wrong); i++) {
 		uint64_t next_try = deadline(run);
 
 		state->wrong = NULL;
@@ -106,7 +113,7 @@ static const char *find_peer(struct run *run, struct state *state)
 	return "the peer does not answer";
 }
 
-static const char *setup(struct run *run, unsigned int cpu)
+static const char *open_and_find(struct run *run, unsigned int cpu, bool tcp)
 {
 	const char *reason = NULL;
 	struct state *state = bench_alloc(run, sizeof(*state), &reason);
@@ -114,13 +121,23 @@ static const char *setup(struct run *run, unsigned int cpu)
 	if (!state)
 		return reason;
 	*state = (struct state){0};
-	reason = net_open(&state->io, run->env, run->options);
+	reason = net_open(&state->io, run->env, tcp, run->options);
 	if (reason)
 		return reason;
 	run->state[cpu] = state; /* from here on finish() closes */
 	for (unsigned int i = 0; i < NET_MAX_DATA; i++)
 		state->request[i] = (uint8_t)i;
 	return find_peer(run, state);
+}
+
+static const char *setup_udp(struct run *run, unsigned int cpu)
+{
+	return open_and_find(run, cpu, false);
+}
+
+static const char *setup_tcp(struct run *run, unsigned int cpu)
+{
+	return run->env->payload ? "the payload has no TCP stack" : open_and_find(run, cpu, true);
 }
 
 /* One request at a time; one that is lost is sent again. */
@@ -169,7 +186,8 @@ static const char *check(struct run *run, unsigned int cpu, char *text)
 {
 	const struct state *state = run->state[cpu];
 
-	out_text(out_decimal(text, state->lost), " datagrams lost");
+	if (!state->io.tcp)
+		out_text(out_decimal(text, state->lost), " datagrams lost");
 	return NULL;
 }
 
@@ -181,17 +199,21 @@ static void finish(struct run *run)
 		net_close(&state->io);
 }
 
-#define NET(label, bytes, what, unit_text, is_rate, factor, pass_function)                \
-	{                                                                                 \
-		.name = "net.udp_" label "_" #bytes, .text = what " of " #bytes " bytes", \
-		.unit = unit_text, .higher = is_rate, .scale = factor, .size = bytes,     \
-		.setup = setup, .pass = pass_function, .check = check, .finish = finish,  \
+#define NET(protocol, label, bytes, what, unit_text, is_rate, factor, pass_function)              \
+	{                                                                                         \
+		.name = "net." #protocol "_" label "_" #bytes,                                    \
+		.text = what " of " #bytes " bytes", .unit = unit_text, .higher = is_rate,        \
+		.scale = factor, .size = bytes, .setup = setup_##protocol, .pass = pass_function, \
+		.check = check, .finish = finish,                                                 \
 	}
 #define LATENCY(bytes) \
-	NET("rr", bytes, "UDP request and response", "us", false, 1e6, request_response)
+	NET(udp, "rr", bytes, "UDP request and response", "us", false, 1e6, request_response)
 #define RATE(bytes) \
-	NET("pps", bytes, "UDP datagrams sent and answered", "packets/s", true, 1, packet_rate)
+	NET(udp, "pps", bytes, "UDP datagrams sent and answered", "packets/s", true, 1, packet_rate)
+#define TCP_LATENCY(bytes) \
+	NET(tcp, "rr", bytes, "TCP request and response", "us", false, 1e6, request_response)
 
 const struct bench bench_net[] = {
-	LATENCY(64), LATENCY(512), LATENCY(1400), RATE(64), RATE(512), RATE(1400),
+	LATENCY(64), LATENCY(512),    LATENCY(1400),	RATE(64),	   RATE(512),
+	RATE(1400),  TCP_LATENCY(64), TCP_LATENCY(512), TCP_LATENCY(1400),
 };

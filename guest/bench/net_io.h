@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * UDP to one peer: a socket (linux_net.c), or Ethernet, ARP, IPv4 and UDP by hand on virtio-net
- * (payload_net.c), which is as much as a request and a reply need.
+ * (payload_net.c), which is as much as a request and a reply need. TCP by a socket only; there, a
+ * "datagram" is as many bytes as the caller sends and asks for.
  */
 #ifndef BENCH_NET_IO_H
 #define BENCH_NET_IO_H
@@ -19,6 +20,7 @@ struct net_address {
 
 struct net_io {
 	struct env *env;
+	bool tcp;
 	struct net_address peer;
 	union {
 		struct {
@@ -51,7 +53,7 @@ static inline const struct net_ops *net_ops(const struct net_io *io)
 }
 
 /* Opens for datagrams to options->peer. NULL, or why it cannot; then nothing has to be closed. */
-const char *net_open(struct net_io *io, struct env *env, const struct options *options);
+const char *net_open(struct net_io *io, struct env *env, bool tcp, const struct options *options);
 
 /* "10.0.2.1:7", or without the port; false if it is no such address. */
 bool net_parse(const char *text, struct net_address *address);
@@ -62,7 +64,9 @@ static inline bool net_send(struct net_io *io, const void *data, size_t len)
 	return net_ops(io)->send(io, data, len);
 }
 
-/* Waits until `deadline` (ticks) for a datagram of the peer; its length, or -1. */
+/* Waits until `deadline` (ticks) for a datagram of the peer, by TCP for `max` bytes; its length, or
+ * -1.
+ */
 static inline long net_receive(struct net_io *io, void *data, size_t max, uint64_t deadline)
 {
 	return net_ops(io)->receive(io, data, max, deadline);
@@ -73,7 +77,8 @@ static inline void net_close(struct net_io *io)
 	net_ops(io)->close(io);
 }
 
-/* `bench serve address=IP:PORT`: sends every datagram back. Returns only if it cannot. */
-const char *net_serve(const struct options *options);
+/* `bench serve address=IP:PORT`: sends back what comes by UDP and TCP. Returns only if it cannot.
+ */
+const char *net_serve(struct env *env, const struct options *options);
 
 #endif

@@ -158,6 +158,7 @@ skip_case "no memory for a benchmark" mem.chase_1g "not enough RAM in this VM" -
 skip_case "no disk" blk.flush "no usable virtio-blk"
 skip_case "a read-only disk" blk.flush "the file or disk is read-only" --disk "$WORK/bench.img,ro"
 skip_case "no network" net.udp_rr_64 "no peer"
+skip_case "TCP" net.tcp_rr_64 "the payload has no TCP stack"
 skip_case "no interrupt controller" trap.hlt_wake "no interrupt controller"
 skip_case "a Linux system call" trap.getpid "a Linux system call"
 
