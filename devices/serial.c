@@ -104,20 +104,24 @@ static void update_irq(struct serial *serial, bool unmasked)
 	serial->raised = causes;
 }
 
+/* Whether it is the receiver's time-out that tells of what there is. */
+static bool below_trigger(const struct serial *serial)
+{
+	static const uint8_t trigger_levels[] = {1, 4, 8, 14}; /* 8.5, FCR bits 6 and 7 */
+
+	return serial->fcr & FCR_ENABLE && serial->rx.len < trigger_levels[serial->fcr >> 6];
+}
+
 /* Priorities of table IV; the transmitter's interrupt is cleared by being told. */
 static uint8_t read_iir(struct serial *serial)
 {
-	static const uint8_t trigger_levels[] = {1, 4, 8, 14}; /* 8.5, FCR bits 6 and 7 */
 	uint8_t fifos = serial->fcr & FCR_ENABLE ? IIR_FIFOS : 0;
 	uint8_t causes = pending_causes(serial);
 
 	if (causes & IER_LINE)
 		return fifos | IIR_LINE;
-	if (causes & IER_RX) {
-		bool waiting = fifos != 0 && serial->rx.len < trigger_levels[serial->fcr >> 6];
-
-		return fifos | (waiting ? IIR_TIMEOUT : IIR_RX);
-	}
+	if (causes & IER_RX)
+		return fifos | (below_trigger(serial) ? IIR_TIMEOUT : IIR_RX);
 	if (causes & IER_THRE) {
 		serial->thre_pending = false;
 		return fifos | IIR_THRE;
@@ -204,6 +208,13 @@ static uint8_t read_rbr(struct serial *serial)
 
 	if (serial->rx.len > 0)
 		fifo_drop(&serial->rx, 1);
+	/*
+	 * Table IV: from below the trigger level on, each byte taken clears the interrupt, and the
+	 * next time-out is a new one. It matters to a driver that goes by IIR alone; one that has
+	 * looked at LSR takes all there is, and is spared the edges.
+	 */
+	if (serial->lsr_polls == 0 && below_trigger(serial))
+		serial->raised &= (uint8_t)~IER_RX;
 	return byte;
 }
 

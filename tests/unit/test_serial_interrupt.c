@@ -143,6 +143,38 @@ static void a_driver_that_goes_by_lsr_gets_an_interrupt_for_each_byte(void **sta
 	expect_sent(w, "abcde");
 }
 
+/* 8.11: it takes a trigger level's bytes at IIR_RX, and one at each time-out. */
+static void a_driver_that_goes_by_iir_gets_all_that_was_received(void **state)
+{
+	struct world *w = *state;
+	unsigned int taken = 0;
+
+	open_port(w); /* trigger level 8 */
+	out(w, REG_IER, IER_RX);
+	receive(w, "0123456789a");
+	for (; irqs_since(&w->f) > 0; taken++) {
+		if (iir(w) == IIR_RX)
+			for (; taken < 7; taken++)
+				assert_int_equal(in(w, REG_DATA), "0123456"[taken]);
+		assert_int_equal(in(w, REG_DATA), "0123456789a"[taken]);
+	}
+	assert_int_equal(taken, 11);
+	assert_int_equal(iir(w), IIR_NONE);
+}
+
+static void a_driver_that_goes_by_lsr_is_interrupted_once_for_what_it_takes(void **state)
+{
+	struct world *w = *state;
+
+	open_port(w);
+	out(w, REG_IER, IER_RX);
+	receive(w, "0123456789a");
+	assert_int_equal(irqs_since(&w->f), 1);
+	assert_int_equal(iir(w), IIR_RX);
+	assert_int_equal(read_all(w), 11);
+	assert_int_equal(irqs_since(&w->f), 0);
+}
+
 /* Sixteen bytes in a row are one reason to interrupt, not sixteen. */
 static void a_burst_that_passes_straight_through_interrupts_once(void **state)
 {
@@ -170,6 +202,7 @@ static void each_new_cause_raises_the_line(void **state)
 	assert_int_equal(irqs_since(&w->f), 1);
 	receive(w, "b");
 	assert_int_equal(irqs_since(&w->f), 0); /* the driver has not been there yet */
+	in(w, REG_LSR);
 	in(w, REG_DATA);
 	assert_int_equal(irqs_since(&w->f), 0);
 	in(w, REG_DATA);
@@ -367,6 +400,8 @@ int main(void)
 		serial_test(the_transmitter_interrupts_when_it_becomes_empty),
 		serial_test(switching_the_fifos_makes_the_transmitter_interrupt),
 		serial_test(a_driver_that_goes_by_lsr_gets_an_interrupt_for_each_byte),
+		serial_test(a_driver_that_goes_by_iir_gets_all_that_was_received),
+		serial_test(a_driver_that_goes_by_lsr_is_interrupted_once_for_what_it_takes),
 		serial_test(a_burst_that_passes_straight_through_interrupts_once),
 		serial_test(each_new_cause_raises_the_line),
 		serial_test(out2_gates_the_interrupt),
