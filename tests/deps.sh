@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Installs the Debian packages that building, testing and the demonstration need; does nothing
 # where all of them are there.
 set -eu
