@@ -144,41 +144,68 @@ static int save(struct run *run, struct reason *reason)
 	return error;
 }
 
-/* Widest interval of a benchmark in percent; infinite if there are too few rounds. */
-static double widest_interval(const struct summary *summary, const struct run *run,
-			      const struct bench *bench)
+/* ---- --until-ci ---- */
+
+/* Of some benchmarks a few rounds after the warm-up will do. */
+static bool has_enough(const struct run *run, const struct own_bench *own, unsigned int round)
+{
+	unsigned int first = run->first_round ? run->first_round : 1;
+
+	return own && own->rounds && (round < first || round - first >= own->rounds);
+}
+
+/* Whether no more rounds of this benchmark will be made in this arm. */
+static bool is_out(const struct run *run, size_t bench_index, size_t arm_index)
+{
+	size_t nr_arms = run->session.arm_names.nr;
+
+	return !run->session.arms[arm_index].ready ||
+	       run->failures[bench_index * nr_arms + arm_index] == GIVE_UP_AFTER;
+}
+
+/* What has no figure yet, as after the warm-up, is not known. */
+static bool is_narrow(const struct run *run, const struct result *result)
+{
+	return result && summary_widest(result) <= run->session.settings->until_ci;
+}
+
+/* Native's own interval does not matter where others are compared with it. */
+static bool is_known(const struct run *run, const struct summary *summary, size_t bench_index)
 {
 	const struct session *session = &run->session;
-	const struct result *result;
-	double widest = 0, width;
+	const char *bench = session->bench[bench_index]->name;
+	bool others = false, native_is_known = true;
 	size_t i;
 
 	for (i = 0; i < session->arm_names.nr; i++) {
-		result = summary_find(summary, bench->name, session->arm_names.at[i]);
-		if (!result || result->value.nr == 0)
-			continue;
-		/* Native's own interval does not matter where ratios to it are what is known. */
-		if (session->arm_names.nr > 1 && strcmp(result->arm, SUMMARY_BASE) == 0)
-			continue;
-		width = summary_widest(result);
-		widest = width > widest ? width : widest;
+		const char *arm = session->arm_names.at[i];
+		bool known = is_out(run, bench_index, i) ||
+			     is_narrow(run, summary_find(summary, bench, arm));
+
+		if (strcmp(arm, SUMMARY_BASE) == 0)
+			native_is_known = known;
+		else if (!known)
+			return false;
+		else
+			others = others || !is_out(run, bench_index, i);
 	}
-	return widest;
+	return others || native_is_known;
 }
 
 /* With --until-ci: marks the benchmarks that are known well enough; true if all are. */
-static bool mark_done(struct run *run)
+static bool mark_done(struct run *run, unsigned int round)
 {
+	const struct session *session = &run->session;
 	struct summary summary;
 	bool all = true;
 	size_t i;
 
-	if (run->session.settings->until_ci <= 0)
+	if (session->settings->until_ci <= 0)
 		return false;
-	summary_make(&summary, &run->session.data);
-	for (i = 0; i < run->session.nr_bench; i++) {
-		run->done[i] = widest_interval(&summary, run, run->session.bench[i]) <=
-			       run->session.settings->until_ci;
+	summary_make(&summary, &session->data);
+	for (i = 0; i < session->nr_bench; i++) {
+		run->done[i] = has_enough(run, own_find(session->bench[i]->name), round + 1) ||
+			       is_known(run, &summary, i);
 		all = all && run->done[i];
 	}
 	summary_free(&summary);
@@ -200,14 +227,6 @@ static void count_failures(struct run *run, unsigned char *failures, const struc
 		*failures = GIVE_UP_AFTER; /* what cannot run here cannot run in the next round */
 	else
 		++*failures;
-}
-
-/* Of some benchmarks a few rounds after the warm-up will do. */
-static bool has_enough(const struct run *run, const struct own_bench *own, unsigned int round)
-{
-	unsigned int first = run->first_round ? run->first_round : 1;
-
-	return own && own->rounds && (round < first || round - first >= own->rounds);
 }
 
 /* False if interrupted. */
@@ -329,7 +348,7 @@ static int run_rounds(struct run *run, struct reason *reason)
 		error = save(run, reason);
 		if (error)
 			fprintf(stderr, "tinybench: %s; going on\n", reason->text);
-		if (mark_done(run) || run->nr_ran == 0)
+		if (mark_done(run, round) || run->nr_ran == 0)
 			break;
 	}
 	progress_end(&run->progress);

@@ -102,8 +102,10 @@ double summary_widest(const struct result *result)
 {
 	const struct estimate *estimate = result->ratio.nr ? &result->ratio : &result->value;
 
-	if (estimate->nr < STATS_MIN_VALUES || estimate->median == 0)
+	if (estimate->nr < STATS_MIN_VALUES)
 		return INFINITY;
+	if (estimate->hi - estimate->lo <= 0) /* of zero, too */
+		return 0;
 	return 50 * (estimate->hi - estimate->lo) / fabs(estimate->median);
 }
 

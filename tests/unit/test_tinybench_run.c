@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whole runs of tinybench. Shell scripts stand in for the benchmark file and for an arm, so that
+ * what they measure is known, and what goes wrong goes wrong on purpose. Each run is a process of
+ * its own, for it blocks signals and may end by one.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "guest/compare/dataset.h"
+#include "guest/compare/diff.h"
+#include "guest/compare/file.h"
+#include "guest/compare/run.h"
+#include "guest/compare/settings.h"
+#include "tempdir.h"
+
+#define LIST \
+	"echo '{\"bench\":\"cpu.noploop\",\"unit\":\"ms\",\"better\":\"lower\",\"text\":\"t\"}'\n"
+#define GOOD                                                                     \
+	"echo '{\"event\":\"begin\"}'\n"                                         \
+	"echo '{\"event\":\"sample\",\"bench\":\"cpu.noploop\",\"unit\":\"ms\"," \
+	"\"value\":2.5,\"warmup\":false}'\n"                                     \
+	"echo '{\"event\":\"end\"}'\n"
+
+struct fixture {
+	struct tempdir dir;
+	char *said; /* what the last run printed, on both outputs */
+};
+
+static void write_program(struct fixture *fixture, const char *name, const char *script)
+{
+	char path[160], text[2048];
+
+	snprintf(text, sizeof(text), "#!/bin/sh\n%s", script);
+	tempdir_write(&fixture->dir, name, text);
+	snprintf(path, sizeof(path), "%s/%s", fixture->dir.path, name);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	tempdir_create(&fixture->dir);
+	write_program(fixture, "guest/bench.elf", "[ $1 = run ] || {\n" LIST "exit; }\n" GOOD);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	tempdir_remove(&fixture->dir);
+	free(fixture->said);
+	free(fixture);
+	return 0;
+}
+
+/* In the child. DIR in a word stands for the fixture's directory. */
+static void run_command_line(const struct fixture *fixture, const char *line)
+{
+	char words[16][256], *argv[17] = {NULL}, *copy = strdup(line), *cursor = copy, *word, *dir;
+	struct settings settings;
+	struct reason reason;
+	int argc = 0;
+
+	while (argc < 16 && (word = strsep(&cursor, " "))) {
+		dir = strstr(word, "DIR");
+		snprintf(words[argc], sizeof(words[argc]), "%.*s%s%s",
+			 (int)(dir ? dir - word : (long)strlen(word)), word,
+			 dir ? fixture->dir.path : "", dir ? dir + 3 : "");
+		argv[argc] = words[argc];
+		argc++;
+	}
+	if (settings_parse(&settings, argc, argv, &reason) < 0)
+		_exit(EXIT_STATUS_USAGE);
+	_exit(settings.command == COMMAND_AA	 ? aa_command(&settings)
+	      : settings.command == COMMAND_DIFF ? diff_command(&settings)
+						 : run_command(&settings));
+}
+
+/* What waitpid(2) says of `tinybench LINE`. */
+static int tinybench(struct fixture *fixture, const char *line)
+{
+	char path[160];
+	int status;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/said", fixture->dir.path);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (!freopen(path, "w", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+			_exit(99);
+		setvbuf(stdout, NULL, _IONBF, 0);
+		run_command_line(fixture, line);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	free(fixture->said);
+	fixture->said = file_read(path);
+	assert_non_null(fixture->said);
+	return status;
+}
+
+static void assert_status(struct fixture *fixture, const char *line, int expected)
+{
+	int status = tinybench(fixture, line);
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
+		fail_msg("%s: wait status %#x instead of exit %d, said: %s", line,
+			 (unsigned int)status, expected, fixture->said);
+}
+
+static void assert_said(const struct fixture *fixture, const char *text)
+{
+	if (!strstr(fixture->said, text))
+		fail_msg("\"%s\" is missing in: %s", text, fixture->said);
+}
+
+static void load(const struct fixture *fixture, struct dataset *data)
+{
+	char path[160];
+	struct reason reason;
+
+	snprintf(path, sizeof(path), "%s/out", fixture->dir.path);
+	dataset_init(data);
+	if (dataset_load(data, path, &reason) < 0)
+		fail_msg("%s", reason.text);
+}
+
+#define RUN "tinybench run --build DIR --out DIR/out --arms native,exec:DIR/arm --bench cpu.noploop"
+
+/* Six rounds are the fewest that say anything; the warm-up says nothing. */
+static void until_ci_goes_on_until_the_ratio_is_known(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, RUN " --until-ci 1", EXIT_STATUS_WELL);
+	assert_said(fixture, "1.0000 (1.0000 .. 1.0000)");
+	load(fixture, &data);
+	assert_int_equal(dataset_next_round(&data), 7);
+	dataset_free(&data);
+}
+
+/* An arm that cannot run keeps no other one waiting, and its failures are not precision. */
+static void until_ci_does_not_wait_for_what_always_fails(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	write_program(fixture, "arm", "exit 3\n");
+	assert_status(fixture, RUN " --until-ci 1", EXIT_STATUS_FAILED);
+	load(fixture, &data);
+	assert_int_equal(dataset_next_round(&data), 7);
+	dataset_free(&data);
+}
+
+/* Of life.image one knows all there is after the rounds that it asks for. */
+static void until_ci_does_not_wait_for_what_is_measured_in_few_rounds(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, RUN ",life.image --until-ci 1", EXIT_STATUS_WELL);
+	load(fixture, &data);
+	assert_int_equal(dataset_next_round(&data), 7);
+	dataset_free(&data);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(until_ci_goes_on_until_the_ratio_is_known),
+		CASE(until_ci_does_not_wait_for_what_always_fails),
+		CASE(until_ci_does_not_wait_for_what_is_measured_in_few_rounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
