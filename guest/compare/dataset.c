@@ -47,10 +47,24 @@ void dataset_add_sample(struct dataset *data, const struct sample *sample)
 	data->samples[data->nr_samples++] = *sample;
 }
 
+/*
+ * An arm's own words may be anything, and be cut anywhere: what is no ASCII would make a line of
+ * JSON impossible, and a control character speak to the terminal.
+ */
+static char *printable(const char *text)
+{
+	char *copy = xstrdup(text);
+
+	for (char *at = copy; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	return copy;
+}
+
 void dataset_add_note(struct dataset *data, const struct bench *bench, const char *arm,
 		      unsigned int round, bool error, const char *text)
 {
-	struct note note = {bench, arm, round, error, xstrdup(text)};
+	struct note note = {bench, arm, round, error, printable(text)};
 
 	data->notes =
 		xgrow(data->notes, data->nr_notes, &data->notes_capacity, sizeof(*data->notes));

@@ -465,6 +465,9 @@ static bool show(struct run *run)
 	if (report_save(&summary, &run->session.data, run->session.settings->out, &reason) < 0) {
 		fprintf(stderr, "tinybench: %s\n", reason.text);
 		failed = true;
+	} else if (!run->interrupted) {
+		printf("\n%s/report.html has plots and all facts about the host\n",
+		       run->session.settings->out);
 	}
 	summary_free(&summary);
 	return failed;
@@ -475,13 +478,15 @@ int run_command(const struct settings *settings)
 	struct run run = {0};
 	struct reason reason;
 	int status = EXIT_STATUS_WELL, error = prepare(&run, settings, &reason);
+	bool kept;
 
 	if (error) {
 		fprintf(stderr, "tinybench: %s\n", reason.text);
 		status = error == -EINVAL ? EXIT_STATUS_USAGE : EXIT_STATUS_FAILED;
 		goto out;
 	}
-	if (run_rounds(&run, &reason) < 0) {
+	kept = run_rounds(&run, &reason) == 0;
+	if (!kept) {
 		fprintf(stderr, "tinybench: %s\n", reason.text);
 		status = EXIT_STATUS_FAILED;
 	}
@@ -492,13 +497,10 @@ int run_command(const struct settings *settings)
 		status = EXIT_STATUS_FAILED;
 	}
 	if (run.interrupted) {
-		fprintf(stderr,
-			"tinybench: interrupted; what was measured is in %s, and the same command "
-			"goes on\n",
-			settings->out);
+		fprintf(stderr, "tinybench: interrupted; what was measured %s %s%s\n",
+			kept ? "is in" : "could not all be kept in", settings->out,
+			kept ? ", and the same command goes on" : "");
 		status = EXIT_STATUS_INTERRUPTED;
-	} else {
-		printf("\n%s/report.html has plots and all facts about the host\n", settings->out);
 	}
 out:
 	free(run.done);

@@ -37,7 +37,8 @@ static int choose_arms(struct session *session, struct reason *reason)
 
 	names_split(&session->arm_names, session->settings->arms);
 	if (session->arm_names.nr == 0)
-		return reason_set(reason, -EINVAL, "--arms \"\": name one at least");
+		return reason_set(reason, -EINVAL, "--arms \"%s\": name one at least",
+				  session->settings->arms);
 	session->arms = xcalloc(session->arm_names.nr, sizeof(*session->arms));
 	session->idle = xcalloc(session->arm_names.nr, sizeof(*session->idle));
 	for (i = 0; !error && i < session->arm_names.nr; i++)
@@ -68,6 +69,9 @@ static int choose_benches(struct session *session, struct reason *reason)
 	size_t i, j;
 
 	names_split(&patterns, session->settings->bench);
+	if (patterns.nr == 0)
+		error = reason_set(reason, -EINVAL, "--bench \"%s\": name one at least",
+				   session->settings->bench);
 	for (j = 0; !error && j < patterns.nr; j++) {
 		for (i = 0; i < session->all.nr; i++)
 			if (names_match(patterns.at[j], session->all.at[i]->name))

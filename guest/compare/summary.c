@@ -42,6 +42,18 @@ static void estimate_ratio(struct result *result, const struct dataset *data,
 	rounds_free(&base);
 }
 
+static unsigned int count_failed(const struct dataset *data, const struct bench *bench,
+				 const char *arm)
+{
+	unsigned int nr = 0;
+	size_t i;
+
+	for (i = 0; i < data->nr_notes; i++)
+		nr += data->notes[i].error && data->notes[i].bench == bench &&
+		      data->notes[i].arm == arm;
+	return nr;
+}
+
 static void make_result(struct result *result, const struct dataset *data,
 			const struct bench *bench, const char *arm)
 {
@@ -60,6 +72,7 @@ static void make_result(struct result *result, const struct dataset *data,
 	if (note) {
 		result->why_not = note->text;
 		result->failed = note->error;
+		result->nr_failed = count_failed(data, bench, arm);
 	}
 }
 
@@ -114,21 +127,13 @@ void summary_format_percent(double percent, char *text, size_t size)
 	(void)snprintf(text, size, fabs(percent) < 99.5 ? "%+.2g" : "%+.0f", percent);
 }
 
-void summary_say(const struct result *result, char *text, size_t size)
+static void say_ratio(const struct result *result, char *text, size_t size)
 {
 	const struct estimate *ratio = &result->ratio;
 	double percent = 100 * (ratio->median - 1);
 	char number[32];
 	bool better;
 
-	text[0] = '\0';
-	if (result->value.nr == 0) {
-		(void)snprintf(text, size, "%s: %s", result->failed ? "failed" : "not measured",
-			       result->why_not);
-		return;
-	}
-	if (ratio->nr == 0)
-		return;
 	switch (stats_verdict(ratio)) {
 	case VERDICT_TOO_FEW:
 		(void)snprintf(text, size, "%zu round%s too few to say", ratio->nr,
@@ -148,6 +153,25 @@ void summary_say(const struct result *result, char *text, size_t size)
 			(void)snprintf(text, size, "%s %%: %s", number,
 				       better ? "better" : "worse");
 	}
+}
+
+void summary_say(const struct result *result, char *text, size_t size)
+{
+	size_t length;
+
+	text[0] = '\0';
+	if (result->value.nr == 0) {
+		(void)snprintf(text, size, "%s: %s", result->failed ? "failed" : "not measured",
+			       result->why_not);
+		return;
+	}
+	if (result->ratio.nr)
+		say_ratio(result, text, size);
+	length = strlen(text);
+	if (result->failed)
+		(void)snprintf(text + length, size - length, "%sfailed in %u round%s more: %s",
+			       length ? "; " : "", result->nr_failed,
+			       result->nr_failed == 1 ? "" : "s", result->why_not);
 }
 
 /* ---- summary.json ---- */

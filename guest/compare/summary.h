@@ -16,10 +16,11 @@
 struct result {
 	const struct bench *bench;
 	const char *arm;
-	struct estimate value; /* .nr is 0 if there is none: `why_not` then says why */
-	struct estimate ratio; /* .nr is 0 for the base arm and where it has no figure */
-	const char *why_not;   /* belongs to the dataset */
-	bool failed;	       /* why_not tells of an error, or of errors in some rounds */
+	struct estimate value;	/* .nr is 0 if there is none: `why_not` then says why */
+	struct estimate ratio;	/* .nr is 0 for the base arm and where it has no figure */
+	const char *why_not;	/* belongs to the dataset */
+	bool failed;		/* why_not tells of an error, or of errors in some rounds */
+	unsigned int nr_failed; /* runs */
 };
 
 struct summary {

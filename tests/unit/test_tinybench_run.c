@@ -184,6 +184,63 @@ static void until_ci_does_not_wait_for_what_is_measured_in_few_rounds(void **sta
 	dataset_free(&data);
 }
 
+/* What an arm says is anything; the results stay UTF-8 and readable, and terminals sane. */
+static void what_an_arm_says_does_not_spoil_the_results(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	write_program(fixture, "arm", "printf 'no \\377\\033[2J r\\303\\251seau\\n' >&2; exit 3\n");
+	assert_status(fixture, RUN " --rounds 1", EXIT_STATUS_FAILED);
+	assert_said(fixture, "status 3: no ??[2J r??seau");
+	load(fixture, &data);
+	assert_int_equal(data.nr_notes, 2);
+	assert_string_equal(data.notes[0].text, "ended with status 3: no ??[2J r??seau");
+	dataset_free(&data);
+}
+
+/* A result that others have to be subtracted from is not quietly one of fewer rounds. */
+static void failed_rounds_are_told_beside_the_figures_of_the_others(void **state)
+{
+	struct fixture *fixture = *state;
+
+	/* Every second run fails. */
+	write_program(fixture, "arm",
+		      "cd \"$(dirname \"$0\")\"\n"
+		      "mkdir odd 2>/dev/null || { rmdir odd; kill -9 $$; }\n" GOOD);
+	assert_status(fixture, RUN " --rounds 4", EXIT_STATUS_FAILED);
+	assert_said(fixture, "2 rounds are too few to say; failed in 2 rounds more: killed by "
+			     "signal 9 (Killed)");
+}
+
+static void a_list_without_a_benchmark_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"tinybench run --build DIR --out DIR/out --bench ,",
+		"tinybench aa --build DIR --out DIR/out --bench ,",
+	};
+	struct fixture *fixture = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_status(fixture, lines[i], EXIT_STATUS_USAGE);
+		assert_said(fixture, "--bench \",\": name one at least");
+	}
+}
+
+/* What is left of a full disk here: a directory where the file belongs. */
+static void results_that_cannot_be_kept_are_not_said_to_be(void **state)
+{
+	struct fixture *fixture = *state;
+
+	write_program(fixture, "arm", GOOD);
+	tempdir_write(&fixture->dir, "out/samples.jsonl.new/x", "");
+	tempdir_write(&fixture->dir, "out/report.html.new/x", "");
+	assert_status(fixture, RUN " --rounds 1", EXIT_STATUS_FAILED);
+	assert_said(fixture, "out/samples.jsonl.new: cannot create: Is a directory");
+	assert_null(strstr(fixture->said, "report.html has plots"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +248,10 @@ int main(void)
 		CASE(until_ci_goes_on_until_the_ratio_is_known),
 		CASE(until_ci_does_not_wait_for_what_always_fails),
 		CASE(until_ci_does_not_wait_for_what_is_measured_in_few_rounds),
+		CASE(what_an_arm_says_does_not_spoil_the_results),
+		CASE(failed_rounds_are_told_beside_the_figures_of_the_others),
+		CASE(a_list_without_a_benchmark_is_refused),
+		CASE(results_that_cannot_be_kept_are_not_said_to_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
