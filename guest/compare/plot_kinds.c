@@ -195,9 +195,10 @@ static bool plot_curves(FILE *script, const struct plot_source *source)
 
 bool plot_sizes(FILE *script, const struct plot_source *source, bool narrow)
 {
+	/* Wider than the data, so that the outermost have their labels and intervals. */
 	fprintf(script,
 		"set logscale x 2\nset logscale y\nset xlabel 'working set'\n"
-		"set ylabel 'ns per access'\n"
+		"set xrange [13000:1.4e9]\nset ylabel 'ns per access'\n"
 		"set xtics (%s'64K' 65536, %s'1M' 1048576, %s'16M' 16777216, %s'256M' 268435456, "
 		"'1G' 1073741824)\n",
 		narrow ? "" : "'16K' 16384, ", narrow ? "" : "'256K' 262144, ",
@@ -209,7 +210,7 @@ bool plot_depths(FILE *script, const struct plot_source *source, bool narrow)
 {
 	(void)narrow;
 	fputs("set logscale x 2\nset xlabel 'requests in flight'\nset ylabel 'IO/s'\n"
-	      "set yrange [0:*]\nset xtics (1, 2, 4, 8, 16, 32, 64)\n",
+	      "set xrange [0.85:76]\nset yrange [0:*]\nset xtics (1, 2, 4, 8, 16, 32, 64)\n",
 	      script);
 	return plot_curves(script, source);
 }
@@ -357,7 +358,7 @@ bool plot_exits(FILE *script, const struct plot_source *source, bool narrow)
 			: i == 1 ? "$2"
 				 : "$3",
 			i + 2, i == 0 ? ":ytic(1)" : "", exit_parts[i].color, exit_parts[i].title);
-	fputs(", $data using 5:0 with points pt 2 ps 1 lw 2 lc rgb '#888888' title 'timed whole'\n",
+	fputs(", $data using 5:0 with points pt 2 ps 1 lw 2 lc rgb 'black' title 'timed whole'\n",
 	      script);
 	return nr > 0;
 }

@@ -199,7 +199,7 @@ void report_paging(FILE *html, const struct dataset *data)
 		    !paging_make(&paging, data, data->benches.at[i]))
 			continue;
 		if (!any)
-			fputs("<div class=\"scroll\"><table class=\"results\">\n<tr><th>ns an "
+			fputs("<div class=\"scroll\"><table class=\"paging\">\n<tr><th>ns an "
 			      "access"
 			      "<th>native, 4 KiB<th>vm, 4 KiB<th>native, 2 MiB<th>vm, 2 MiB"
 			      "<th>vm - native, 4 KiB<th>vm - native, 2 MiB<th>of it page walks"
