@@ -15,6 +15,31 @@ static const char *behind(const struct bench *bench, const char *prefix)
 	return strncmp(bench->name, prefix, length) == 0 ? bench->name + length : NULL;
 }
 
+/* Names come with the results, from anywhere: nothing in them may end a string or a line. */
+static void print_plain(FILE *script, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' || *text == '"' ? ' ' : *text, script);
+}
+
+/* In gnuplot's single quotes, in which only these themselves mean something. */
+static void print_quoted(FILE *script, const char *text)
+{
+	fputc('\'', script);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputc('\'', script);
+		fputc((unsigned char)*text < ' ' ? ' ' : *text, script);
+	}
+	fputc('\'', script);
+}
+
+static void print_title(FILE *script, const char *text)
+{
+	fputs(" title ", script);
+	print_quoted(script, text);
+}
+
 /* ---- ratio to native, with intervals ---- */
 
 static bool has_ratio(const struct result *result, const char *group)
@@ -28,13 +53,14 @@ static unsigned int print_ratio_data(FILE *script, const struct plot_source *sou
 {
 	const struct summary *summary = source->summary;
 	const struct bench *last = NULL;
-	unsigned int line = 0, arm_nr;
-	size_t arm, i;
+	size_t nr_arms = source->data->arms.nr, arm, i;
+	double step = fmin(0.16, 0.8 / (double)(nr_arms + 1)); /* all within their own line */
+	unsigned int line = 0;
 
-	for (arm = 0, arm_nr = 0; arm < source->data->arms.nr; arm++) {
+	for (arm = 0; arm < nr_arms; arm++) {
 		const char *name = source->data->arms.at[arm];
 
-		fprintf(script, "$data%u << EOD\n", arm_nr++);
+		fprintf(script, "$data%zu << EOD\n", arm);
 		for (i = 0, line = 0, last = NULL; i < summary->nr; i++) {
 			const struct result *result = &summary->at[i];
 
@@ -44,8 +70,9 @@ static unsigned int print_ratio_data(FILE *script, const struct plot_source *sou
 			}
 			if (has_ratio(result, source->what) && result->arm == name)
 				fprintf(script, "%g %g %g %g\n", result->ratio.median,
-					-(double)line - 0.16 * (double)arm, result->ratio.lo,
-					result->ratio.hi);
+					-(double)line -
+						step * ((double)arm - (double)(nr_arms - 1) / 2),
+					result->ratio.lo, result->ratio.hi);
 		}
 		fputs("EOD\n", script);
 	}
@@ -65,9 +92,10 @@ static void print_ratio_tics(FILE *script, const struct plot_source *source, boo
 		if (!has_ratio(result, source->what) || result->bench == last)
 			continue;
 		last = result->bench;
-		fprintf(script, "%s'%s' %d", line ? ", " : "",
-			narrow ? behind(result->bench, source->what) : result->bench->name,
-			-(int)line - 1);
+		fputs(line ? ", " : "", script);
+		print_quoted(script,
+			     narrow ? behind(result->bench, source->what) : result->bench->name);
+		fprintf(script, " %d", -(int)line - 1);
 		line++;
 	}
 	fputs(")\n", script);
@@ -115,9 +143,9 @@ bool plot_ratios(FILE *script, const struct plot_source *source, bool narrow)
 		if (!arm_has_ratio(source, data->arms.at[i], &least, &most))
 			continue;
 		fputs(nr++ == 0 ? "plot " : ", ", script);
-		fprintf(script,
-			"$data%zu using 1:2:3:4 with xerrorbars pt 7 ps 0.6 lc rgb '%s' title '%s'",
-			i, plot_color(data, data->arms.at[i]), data->arms.at[i]);
+		fprintf(script, "$data%zu using 1:2:3:4 with xerrorbars pt 7 ps 0.6 lc rgb '%s'", i,
+			plot_color(data, data->arms.at[i]));
+		print_title(script, data->arms.at[i]);
 	}
 	fputc('\n', script);
 	return true;
@@ -183,10 +211,9 @@ static bool plot_curves(FILE *script, const struct plot_source *source)
 		if (points[i] == 0)
 			continue;
 		fputs(nr++ == 0 ? "plot " : ", ", script);
-		fprintf(script,
-			"$data%zu using 1:2:3:4 with yerrorlines pt 7 ps 0.5 lc rgb '%s' title "
-			"'%s'",
-			i, plot_color(data, data->arms.at[i]), data->arms.at[i]);
+		fprintf(script, "$data%zu using 1:2:3:4 with yerrorlines pt 7 ps 0.5 lc rgb '%s'",
+			i, plot_color(data, data->arms.at[i]));
+		print_title(script, data->arms.at[i]);
 	}
 	fputc('\n', script);
 	free(points);
@@ -254,16 +281,17 @@ bool plot_cdf(FILE *script, const struct plot_source *source, bool narrow)
 	(void)narrow;
 	for (i = 0; i < data->arms.nr; i++)
 		points[i] = print_cdf_data(script, source, data->arms.at[i], i);
-	fprintf(script,
-		"set logscale x\nset xlabel '%s'\nset ylabel 'share of samples'\n"
-		"set yrange [0:1.02]\n",
-		bench ? bench->unit : "");
+	fputs("set logscale x\nset ylabel 'share of samples'\nset yrange [0:1.02]\nset xlabel ",
+	      script);
+	print_quoted(script, bench ? bench->unit : "");
+	fputc('\n', script);
 	for (i = 0; i < data->arms.nr; i++) {
 		if (points[i] < 2)
 			continue;
 		fputs(nr++ == 0 ? "plot " : ", ", script);
-		fprintf(script, "$data%zu using 1:2 with steps lw 1.6 lc rgb '%s' title '%s'", i,
-			plot_color(data, data->arms.at[i]), data->arms.at[i]);
+		fprintf(script, "$data%zu using 1:2 with steps lw 1.6 lc rgb '%s'", i,
+			plot_color(data, data->arms.at[i]));
+		print_title(script, data->arms.at[i]);
 	}
 	fputc('\n', script);
 	free(points);
@@ -322,7 +350,9 @@ static bool print_exit(FILE *script, const struct plot_source *source, size_t ki
 		end[i] = at += median_of(source, exit_kinds[kind].bench, exit_parts[i].suffix, arm);
 	if (isnan(at))
 		return false;
-	fprintf(script, "\"%s\\n%s\" ", exit_kinds[kind].title, arm);
+	fprintf(script, "\"%s\\n", exit_kinds[kind].title);
+	print_plain(script, arm);
+	fputs("\" ", script);
 	for (i = 0; i < NR_EXIT_PARTS; i++)
 		fprintf(script, "%g ", end[i] / 1000);
 	fprintf(script, "%g\n", median_of(source, exit_kinds[kind].bench, "", arm) / 1000);
@@ -363,38 +393,53 @@ bool plot_exits(FILE *script, const struct plot_source *source, bool narrow)
 	return nr > 0;
 }
 
-/* The first round's power over time, an arm a curve. */
+/* The arm's first round of the benchmark that it is about, or NULL. */
+static json_t *find_power(const struct plot_source *source, const char *arm)
+{
+	const struct dataset *data = source->data;
+	const char *bench, *name;
+	json_t *object;
+	size_t i;
+
+	for (i = 0; i < json_array_size(data->series); i++) {
+		object = json_array_get(data->series, i);
+		bench = json_string_value(json_object_get(object, "bench"));
+		name = json_string_value(json_object_get(object, "arm"));
+		if (is_series(object, "power") && bench && strcmp(bench, source->what) == 0 &&
+		    name && strcmp(name, arm) == 0)
+			return json_object_get(object, "points");
+	}
+	return NULL;
+}
+
+/* Power over time, an arm a curve. */
 bool plot_power(FILE *script, const struct plot_source *source, bool narrow)
 {
 	const struct dataset *data = source->data;
-	json_t *object, *points;
-	const char *arm;
-	size_t i, j;
 	unsigned int nr = 0;
-	struct names drawn = {0};
+	json_t *points, *point;
+	size_t i, j;
 
 	(void)narrow;
-	for (i = 0; i < json_array_size(data->series); i++) {
-		object = json_array_get(data->series, i);
-		arm = json_string_value(json_object_get(object, "arm"));
-		points = json_object_get(object, "points");
-		if (!is_series(object, "power") || !arm || names_have(&drawn, arm))
-			continue;
-		fprintf(script, "$data%zu << EOD\n", drawn.nr);
-		names_add(&drawn, arm);
-		for (j = 0; j < json_array_size(points); j++)
-			fprintf(script, "%g %g\n",
-				json_number_value(json_array_get(json_array_get(points, j), 0)),
-				json_number_value(json_array_get(json_array_get(points, j), 1)));
+	for (i = 0; i < data->arms.nr; i++) {
+		points = find_power(source, data->arms.at[i]);
+		fprintf(script, "$data%zu << EOD\n", i);
+		for (j = 0; j < json_array_size(points); j++) {
+			point = json_array_get(points, j);
+			fprintf(script, "%g %g\n", json_number_value(json_array_get(point, 0)),
+				json_number_value(json_array_get(point, 1)));
+		}
 		fputs("EOD\n", script);
 	}
 	fputs("set xlabel 's'\nset ylabel 'W'\nset yrange [0:*]\n", script);
-	for (i = 0; i < drawn.nr; i++) {
+	for (i = 0; i < data->arms.nr; i++) {
+		if (json_array_size(find_power(source, data->arms.at[i])) == 0)
+			continue;
 		fputs(nr++ == 0 ? "plot " : ", ", script);
-		fprintf(script, "$data%zu using 1:2 with lines lc %u title '%s'", i, nr,
-			drawn.at[i]);
+		fprintf(script, "$data%zu using 1:2 with lines lc rgb '%s'", i,
+			plot_color(data, data->arms.at[i]));
+		print_title(script, data->arms.at[i]);
 	}
 	fputc('\n', script);
-	names_free(&drawn);
 	return nr > 0;
 }

@@ -145,7 +145,7 @@ static void show_group_plots(struct page *page, const char *group)
 		show_plot(page, "Request and response of 64 bytes: share that took at most so long",
 			  plot_cdf, "net.udp_rr_64", NULL);
 	} else if (strcmp(group, "energy") == 0) {
-		show_plot(page, "Power over time", plot_power, "energy.",
+		show_plot(page, "Power over time, at work", plot_power, "energy.noploop",
 			  why_not(page, "energy.noploop"));
 	}
 }

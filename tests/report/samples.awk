@@ -64,7 +64,7 @@ BEGIN {
 	bench("life.image", "KiB", "lower", 400, 1, 1.2)
 	bench("energy.noploop", "J", "lower", 20, 1, 1.05)
 	for (arm = 0; arm < 3; arm++) {
-		printf "{\"type\":\"series\",\"kind\":\"power\",\"arm\":\"%s\",\"points\":[",
+		printf "{\"type\":\"series\",\"kind\":\"power\",\"bench\":\"energy.noploop\",\"arm\":\"%s\",\"points\":[",
 			arm == 0 ? "native" : arm == 1 ? "container" : "vm"
 		for (i = 0; i < 50; i++)
 			printf "%s[%g,%g]", i ? "," : "", i / 20, (i > 5 && i < 45 ? 30 : 12) * noise()
