@@ -163,6 +163,30 @@ static bool has_text(const json_t *array, const json_t *text)
 	return false;
 }
 
+static const json_t *host_fact(const struct dataset *data, size_t run, const char *key)
+{
+	return json_object_get(json_object_get(json_array_get(data->runs, run), "host"), key);
+}
+
+/* Rounds of two machines in one result are no rounds of one machine. */
+static void warn_of_other_hosts(json_t *warnings, const struct dataset *data)
+{
+	static const char *const keys[] = {"cpu", "kernel", "kvm", "tinyvmm", "tinyvmm_build"};
+	const char *first, *other;
+
+	for (size_t i = 1; i < json_array_size(data->runs); i++)
+		for (size_t j = 0; j < sizeof(keys) / sizeof(keys[0]); j++) {
+			first = json_string_value(host_fact(data, i - 1, keys[j]));
+			other = json_string_value(host_fact(data, i, keys[j]));
+			if (first && other && strcmp(first, other) != 0)
+				json_array_append_new(
+					warnings,
+					json_sprintf("the rounds are of runs that differ in %s: "
+						     "\"%s\", then \"%s\"",
+						     keys[j], first, other));
+		}
+}
+
 json_t *dataset_run_warnings(const struct dataset *data)
 {
 	json_t *all = json_array(), *warnings, *text;
@@ -175,5 +199,6 @@ json_t *dataset_run_warnings(const struct dataset *data)
 				json_array_append(all, text);
 		}
 	}
+	warn_of_other_hosts(all, data);
 	return all;
 }

@@ -73,8 +73,8 @@ bool dataset_has(const struct dataset *data, const struct bench *bench, const ch
 unsigned int dataset_next_round(const struct dataset *data);
 
 /*
- * The arms of all runs, as an object of facts by name, and each of their warnings once; new
- * references.
+ * The arms of all runs, as an object of facts by name, and each of their warnings once, with what
+ * differs between their hosts; new references.
  */
 json_t *dataset_run_arms(const struct dataset *data);
 json_t *dataset_run_warnings(const struct dataset *data);

@@ -81,6 +81,8 @@ json_t *host_warnings(const json_t *facts)
 	const char *governor = json_string_value(json_object_get(facts, "governor"));
 	double busy = number(facts, "load_before", "busy_percent");
 	double steal = number(facts, "load_during", "steal_percent");
+	/* One busy CPU of many is little of the whole, and all of a single-threaded benchmark. */
+	double busy_cpus = busy / 100 * json_number_value(json_object_get(facts, "cpus"));
 	json_t *warnings = json_array();
 
 	if (is(facts, "tinyvmm_build", "sanitizers"))
@@ -94,7 +96,7 @@ json_t *host_warnings(const json_t *facts)
 	if (is(facts, "numa_balancing", "1") && !is(facts, "numa_nodes", "0"))
 		warn(warnings, "NUMA balancing moves pages while they are measured; echo 0 > "
 			       "/proc/sys/kernel/numa_balancing");
-	if (busy > 10)
+	if (busy > 10 || busy_cpus > 0.5)
 		warn(warnings,
 		     "the machine was busy before the run: %.0f %% of its CPU time, load average "
 		     "%.2f",

@@ -104,12 +104,12 @@ static void start_record(struct run *run)
 		"{s:s, s:s, s:s, s:I, s:i, s:{s:i, s:i, s:i, s:i, s:s?, s:b}, s:{s:s, s:I}, s:o, "
 		"s:o}",
 		"type", "run", "schema", DATASET_SCHEMA, "date", date, "seed",
-		(json_int_t)(run->seed & INT64_MAX), "first_round", (int)run->first_round,
-		"settings", "samples", (int)settings->samples, "min_ms", (int)settings->min_ms,
-		"cpus", (int)settings->cpus, "budget_s", (int)settings->budget_s, "pin",
-		settings->pin, "quick", (int)settings->quick, "bench_file", "sha256",
-		run->session.sha256, "bytes", (json_int_t)file_size(run->session.bench_file),
-		"host", host, "warnings", host_warnings(host));
+		(json_int_t)run->seed, "first_round", (int)run->first_round, "settings", "samples",
+		(int)settings->samples, "min_ms", (int)settings->min_ms, "cpus",
+		(int)settings->cpus, "budget_s", (int)settings->budget_s, "pin", settings->pin,
+		"quick", (int)settings->quick, "bench_file", "sha256", run->session.sha256, "bytes",
+		(json_int_t)file_size(run->session.bench_file), "host", host, "warnings",
+		host_warnings(host));
 	record_arms(run);
 	record_benches(run);
 	json_array_append_new(run->session.data.runs, run->record);

@@ -97,8 +97,10 @@ static int set_seed(struct settings *settings, const char *value, struct reason 
 
 	errno = 0;
 	settings->seed = strtoull(value, &end, 0);
-	if (end == value || *end != '\0' || errno)
-		return reason_set(reason, -EINVAL, "--seed %s: give a number of 64 bits", value);
+	/* JSON's numbers have a sign, and what is recorded has to be what was used. */
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno || settings->seed > INT64_MAX)
+		return reason_set(reason, -EINVAL, "--seed %s: give a number from 0 to %lld", value,
+				  (long long)INT64_MAX);
 	settings->has_seed = true;
 	return 0;
 }

@@ -23,7 +23,7 @@ static void estimate_ratio(struct result *result, const struct dataset *data,
 	struct dataset *names = (struct dataset *)data; /* looks up, adds nothing: it is there */
 	struct rounds base;
 	double *values, *bases;
-	size_t i, j = 0, nr = 0;
+	size_t i, j = 0, nr = 0, zeros = 0;
 
 	dataset_rounds(data, result->bench, dataset_arm(names, SUMMARY_BASE), &base);
 	values = xcalloc(rounds->nr + 1, sizeof(*values));
@@ -31,12 +31,19 @@ static void estimate_ratio(struct result *result, const struct dataset *data,
 	for (i = 0; i < rounds->nr; i++) {
 		while (j < base.nr && base.round[j] < rounds->round[i])
 			j++;
-		if (j == base.nr || base.round[j] != rounds->round[i] || base.value[j] <= 0)
+		if (j == base.nr || base.round[j] != rounds->round[i])
 			continue;
+		zeros += base.value[j] <= 0;
 		values[nr] = rounds->value[i];
 		bases[nr++] = base.value[j];
 	}
-	stats_estimate_ratio(values, bases, nr, seed, &result->ratio);
+	/* Without the rounds in which native has 0, the others would say too much. */
+	if (zeros)
+		result->no_ratio = "native has 0";
+	else if (nr == 0 && base.nr)
+		result->no_ratio = "native ran in other rounds";
+	else
+		stats_estimate_ratio(values, bases, nr, seed, &result->ratio);
 	free(values);
 	free(bases);
 	rounds_free(&base);
@@ -140,6 +147,12 @@ static void say_ratio(const struct result *result, char *text, size_t size)
 			       ratio->nr == 1 ? " is" : "s are");
 		break;
 	case VERDICT_SAME:
+		if (ratio->detectable <= 0) {
+			(void)snprintf(text, size,
+				       "no difference seen: the same figure in all %zu rounds",
+				       ratio->nr);
+			break;
+		}
 		summary_format_percent(100 * ratio->detectable, number, sizeof(number));
 		(void)snprintf(text, size, "no difference seen, down to %s %%", number + 1);
 		break;
@@ -167,6 +180,8 @@ void summary_say(const struct result *result, char *text, size_t size)
 	}
 	if (result->ratio.nr)
 		say_ratio(result, text, size);
+	else if (result->no_ratio)
+		(void)snprintf(text, size, "no ratio: %s", result->no_ratio);
 	length = strlen(text);
 	if (result->failed)
 		(void)snprintf(text + length, size - length, "%sfailed in %u round%s more: %s",

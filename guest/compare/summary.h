@@ -18,6 +18,7 @@ struct result {
 	const char *arm;
 	struct estimate value;	/* .nr is 0 if there is none: `why_not` then says why */
 	struct estimate ratio;	/* .nr is 0 for the base arm and where it has no figure */
+	const char *no_ratio;	/* why there is none where native has figures, or NULL */
 	const char *why_not;	/* belongs to the dataset */
 	bool failed;		/* why_not tells of an error, or of errors in some rounds */
 	unsigned int nr_failed; /* runs */

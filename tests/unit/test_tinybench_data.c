@@ -141,6 +141,9 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 		{"tinybench run --budget 0", "--budget 0: give a number from 1"},
 		{"tinybench run --rounds 5x", "--rounds 5x"},
 		{"tinybench run --until-ci 0", "--until-ci 0: give percent"},
+		{"tinybench run --seed -1",
+		 "--seed -1: give a number from 0 to 9223372036854775807"},
+		{"tinybench run --seed 9223372036854775808", "--seed 9223372036854775808: give"},
 		{"tinybench run --pin a", "--pin a: give a list of CPUs"},
 		{"tinybench run --arg pages", "give KEY=VALUE"},
 		{"tinybench run --frobnicate", "--frobnicate: no such option"},
@@ -353,6 +356,63 @@ static void ratios_are_of_paired_rounds_without_the_warm_up(void **state)
 	dataset_free(&data);
 }
 
+/* Figures that do not vary show no difference, and nothing of how small a one they could. */
+static void constant_figures_claim_no_resolution(void **state)
+{
+	struct result result = {.value = {.nr = 6, .median = 84},
+				.ratio = {.nr = 6, .median = 1, .lo = 1, .hi = 1}};
+	char text[256];
+
+	(void)state;
+	summary_say(&result, text, sizeof(text));
+	assert_string_equal(text, "no difference seen: the same figure in all 6 rounds");
+}
+
+/* A machine that sleeps without a wake-up has 0 of them, and nothing is so many times 0. */
+static void a_native_figure_of_zero_is_why_there_is_no_ratio(void **state)
+{
+	struct dataset data;
+	struct summary summary;
+	const struct bench *bench;
+	char text[256];
+
+	(void)state;
+	dataset_init(&data);
+	bench = catalog_add(&data.benches, "life.idle_wakeups", "1/s", false, "wake-ups");
+	add_rounds(&data, bench, "native", 0, 8);
+	add_rounds(&data, bench, "vm", 2, 8);
+	summary_make(&summary, &data);
+	summary_say(summary_find(&summary, "life.idle_wakeups", "vm"), text, sizeof(text));
+	assert_string_equal(text, "no ratio: native has 0");
+	summary_say(summary_find(&summary, "life.idle_wakeups", "native"), text, sizeof(text));
+	assert_string_equal(text, "");
+	summary_free(&summary);
+	dataset_free(&data);
+}
+
+/* Results that were continued elsewhere have their rounds from two machines. */
+static void runs_on_different_hosts_are_a_warning(void **state)
+{
+	struct dataset data;
+	json_t *warnings;
+
+	(void)state;
+	dataset_init(&data);
+	json_array_append_new(data.runs, json_loads("{\"host\":{\"cpu\":\"A\",\"kernel\":\"6.1\"},"
+						    "\"warnings\":[\"w\"]}",
+						    0, NULL));
+	json_array_append_new(data.runs, json_loads("{\"host\":{\"cpu\":\"A\",\"kernel\":\"6.2\"},"
+						    "\"warnings\":[\"w\"]}",
+						    0, NULL));
+	warnings = dataset_run_warnings(&data);
+	assert_int_equal(json_array_size(warnings), 2);
+	assert_string_equal(json_string_value(json_array_get(warnings, 0)), "w");
+	assert_string_equal(json_string_value(json_array_get(warnings, 1)),
+			    "the rounds are of runs that differ in kernel: \"6.1\", then \"6.2\"");
+	json_decref(warnings);
+	dataset_free(&data);
+}
+
 static void summary_json_has_what_it_promises(void **state)
 {
 	const char *bench, *arm, *unit, *better, *cpu, *reason;
@@ -437,6 +497,8 @@ static void what_spoils_a_measurement_is_a_warning(void **state)
 		{"{\"tinyvmm_build\": \"sanitizers\"}", "built with sanitizers"},
 		{"{\"load_before\": {\"busy_percent\": 40.2, \"load_average\": 1.5}}",
 		 "was busy before the run: 40 % of its CPU time, load average 1.50"},
+		{"{\"cpus\": 64, \"load_before\": {\"busy_percent\": 1.4}}",
+		 "was busy before the run: 1 % of its CPU time"},
 		{"{\"load_during\": {\"steal_percent\": 2.5}}", "2.5 % of the CPU time was stolen"},
 		{"{\"numa_balancing\": \"1\", \"numa_nodes\": \"0-1\"}", "NUMA balancing"},
 	};
@@ -552,6 +614,9 @@ int main(void)
 		cmocka_unit_test(a_line_that_is_not_ours_is_named_and_nothing_is_guessed),
 		cmocka_unit_test(a_full_disk_leaves_the_old_file_and_says_so),
 		cmocka_unit_test(ratios_are_of_paired_rounds_without_the_warm_up),
+		cmocka_unit_test(constant_figures_claim_no_resolution),
+		cmocka_unit_test(a_native_figure_of_zero_is_why_there_is_no_ratio),
+		cmocka_unit_test(runs_on_different_hosts_are_a_warning),
 		cmocka_unit_test(summary_json_has_what_it_promises),
 		cmocka_unit_test(a_diff_is_wider_than_either_side),
 		cmocka_unit_test(steal_and_load_come_from_proc_stat),
