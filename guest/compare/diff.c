@@ -84,7 +84,7 @@ static void print_differences(const struct side *before, const struct side *afte
 static void print_change(const struct result *before, const struct result *after)
 {
 	struct result change = {.bench = after->bench, .arm = after->arm, .value = after->value};
-	char from[32], to[32], ratio[80], text[300];
+	char from[32], to[32], ratio[80] = "", text[300];
 
 	if (before->value.nr == 0 || after->value.nr == 0) {
 		summary_say(after->value.nr ? before : after, text, sizeof(text));
@@ -93,13 +93,21 @@ static void print_change(const struct result *before, const struct result *after
 		return;
 	}
 	diff_estimate(&before->value, &after->value, &change.ratio);
+	if (change.ratio.nr == 0)
+		change.no_ratio = "it was 0 before";
 	summary_say(&change, text, sizeof(text));
 	table_format_number(before->value.median, from, sizeof(from));
 	table_format_number(after->value.median, to, sizeof(to));
-	(void)snprintf(ratio, sizeof(ratio), "%.4f (%.4f .. %.4f)", change.ratio.median,
-		       change.ratio.lo, change.ratio.hi);
+	if (change.ratio.nr)
+		(void)snprintf(ratio, sizeof(ratio), "%.4f (%.4f .. %.4f)", change.ratio.median,
+			       change.ratio.lo, change.ratio.hi);
 	printf("%-22s %-14s %10s %10s %-7s %-26s %s\n", after->bench->name, after->arm, from, to,
 	       after->bench->unit, ratio, text);
+}
+
+static void print_lonely(const struct result *result, const char *where)
+{
+	printf("%-22s %-14s %s\n", result->bench->name, result->arm, where);
 }
 
 int diff_command(const struct settings *settings)
@@ -123,6 +131,13 @@ int diff_command(const struct settings *settings)
 		old = summary_find(&before.summary, result->bench->name, result->arm);
 		if (old)
 			print_change(old, result);
+		else
+			print_lonely(result, "after only");
+	}
+	for (i = 0; i < before.summary.nr; i++) {
+		result = &before.summary.at[i];
+		if (!summary_find(&after.summary, result->bench->name, result->arm))
+			print_lonely(result, "before only");
 	}
 	print_differences(&before, &after);
 out:

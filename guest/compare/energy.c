@@ -87,6 +87,8 @@ static bool measure(struct session *session, struct arm *arm, struct cell *cell,
 		spawn_explain(&result, &reason);
 		cell_fail(cell, reason.text);
 	}
+	if (result.end != SPAWN_EXITED && arm->class->clean_up)
+		arm->class->clean_up(arm);
 	look(&power, 0);
 	*joules = rapl_joules(&power.first, &power.last);
 	*seconds = (double)(result.end_ns - result.start_ns) / 1e9;

@@ -96,13 +96,30 @@ bool life_total(struct session *session, struct arm *arm, struct cell *cell)
 	return time_starts(session, arm, cell, false);
 }
 
+/*
+ * Docker's and Podman's containers are children of a daemon and of conmon, which are in no tree of
+ * ours: the figures of their client would not be the container's.
+ */
+static bool is_out_of_sight(const struct arm *arm, struct cell *cell)
+{
+	if (!arm->program ||
+	    (strcmp(arm->program, "docker") != 0 && strcmp(arm->program, "podman") != 0))
+		return false;
+	cell->skipped = true;
+	reason_set(&cell->reason, 0, "%s's processes are not tinybench's to look at", arm->program);
+	return true;
+}
+
 bool life_pss(struct session *session, struct arm *arm, struct cell *cell)
 {
 	struct job job = {.bench = "cpu.noploop", .samples = 3, .min_ms = 100, .cpus = 1};
 	struct probe probe = {0};
 	struct spawn_result result;
-	bool goes_on = run_once(session, arm, cell, &job, &probe, &result);
+	bool goes_on;
 
+	if (is_out_of_sight(arm, cell))
+		return true;
+	goes_on = run_once(session, arm, cell, &job, &probe, &result);
 	if (goes_on && !cell->failed && probe.peak_pss_kib == 0)
 		cell_fail(cell, "ended before its memory could be read");
 	if (!cell->failed)
@@ -194,6 +211,8 @@ static bool read_idle(struct session *session, struct arm *arm, struct cell *cel
 	struct idle idle = {0};
 	double seconds;
 
+	if (is_out_of_sight(arm, cell))
+		return true;
 	if (!reading->left[figure] || reading->round != cell->round) {
 		if (!watch_idle(session, arm, cell, &idle))
 			return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The result as a page: no script, no font, no picture from elsewhere. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,14 +65,20 @@ static void print_head(const struct page *page)
 	json_t *run = last_run(page), *host = json_object_get(run, "host");
 	json_t *warnings = dataset_run_warnings(page->data);
 	const char *date = json_string_value(json_object_get(run, "date"));
+	const char *first =
+		json_string_value(json_object_get(json_array_get(page->data->runs, 0), "date"));
 	const char *sha256 =
 		json_string_value(json_object_get(json_object_get(run, "bench_file"), "sha256"));
+	size_t runs = json_array_size(page->data->runs);
 	char text[512];
-	size_t i;
+	size_t i, ratios = 0;
 
+	for (i = 0; i < page->summary->nr; i++)
+		ratios += page->summary->at[i].ratio.nr >= STATS_MIN_VALUES;
 	html_element(page->html, "h1", NULL, "One benchmark file, several ways to run it");
 	host_describe(host, text, sizeof(text));
-	html_element(page->html, "p", NULL, "%s; %s.", text, date ? date : "no date");
+	html_element(page->html, "p", NULL, "%s; %s%s%s.", text, runs > 1 && first ? first : "",
+		     runs > 1 && first ? " to " : "", date ? date : "no date");
 	html_element(page->html, "p", "dim", "SHA-256 of the benchmark file: %s",
 		     sha256 ? sha256 : "unknown");
 	for (i = 0; i < json_array_size(warnings); i++)
@@ -82,10 +89,13 @@ static void print_head(const struct page *page)
 	html_element(
 		page->html, "p", NULL,
 		"A figure is the median over rounds of each round's median; its 95 %% interval "
-		"is a bootstrap over rounds. A ratio is that of two runs of the same round. "
-		"Where its interval spans 1.0, no difference was seen, down to the smallest "
+		"is a bootstrap over rounds. A ratio is the median of the ratios of two runs "
+		"of the same round, and so not that of the two medians. Where its interval spans "
+		"1.0, no difference was seen, down to the smallest "
 		"one that this run would have found in four of five cases; that is not the same "
-		"as being equal.");
+		"as being equal. Of the %zu ratios here up to 5 %%, that is %.0f, may show a "
+		"difference that is not there: one alone proves little.",
+		ratios, ceil(0.05 * (double)ratios));
 }
 
 /* ---- plots ---- */
@@ -191,8 +201,8 @@ static void print_method(const struct page *page)
 	html_element(page->html, "h2", NULL, "How it was measured");
 	html_element(page->html, "p", NULL,
 		     "In each round every benchmark ran once in every arm, benchmarks in random "
-		     "order and for each of them the arms in random order; life.image in one round "
-		     "and life.idle_* in six. Round 0 and the first "
+		     "order and for each of them the arms in random order; life.image and "
+		     "life.idle_* in six rounds. Round 0 and the first "
 		     "sample of each run are a warm-up: kept in samples.jsonl, marked, and not in "
 		     "any figure here.");
 	for (i = 0; i < json_array_size(page->data->runs); i++) {

@@ -95,11 +95,11 @@ static double *bootstrap_medians(const double *values, size_t nr, uint64_t seed)
 
 static double standard_deviation(const double *values, size_t nr)
 {
-	double mean = 0, squares = 0;
+	double mean = values[0], squares = 0; /* from one of them: exactly 0 if all are equal */
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		mean += values[i] / (double)nr;
+		mean += (values[i] - values[0]) / (double)nr;
 	for (i = 0; i < nr; i++)
 		squares += (values[i] - mean) * (values[i] - mean);
 	return nr > 1 ? sqrt(squares / (double)(nr - 1)) : 0;

@@ -233,6 +233,18 @@ static void one_value_has_no_spread_and_none_no_estimate(void **state)
 	assert_int_equal(estimate.nr, 0);
 }
 
+/* 0.1 has no exact form, and its sum no exact mean. */
+static void equal_values_have_no_spread_at_all(void **state)
+{
+	static const double equal[] = {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1};
+	struct estimate estimate;
+
+	(void)state;
+	stats_estimate(equal, NR_OF(equal), 1, &estimate);
+	assert_true(estimate.lo == 0.1 && estimate.hi == 0.1);
+	assert_true(estimate.std_error == 0 && estimate.detectable == 0);
+}
+
 /* ---- ratios and verdicts ---- */
 
 /* Pairing takes out what both sides share: here a drift by a factor of three. */
@@ -313,6 +325,7 @@ int main(void)
 		cmocka_unit_test(bootstrap_interval_matches_exact_distribution_of_ten),
 		cmocka_unit_test(the_same_seed_gives_the_same_interval),
 		cmocka_unit_test(one_value_has_no_spread_and_none_no_estimate),
+		cmocka_unit_test(equal_values_have_no_spread_at_all),
 		cmocka_unit_test(paired_ratio_is_blind_to_drift),
 		cmocka_unit_test(verdict_needs_enough_rounds_and_an_interval_without_one),
 		cmocka_unit_test(equal_arms_are_called_different_in_at_most_5_percent),

@@ -21,7 +21,9 @@
 #include "guest/compare/dataset.h"
 #include "guest/compare/diff.h"
 #include "guest/compare/file.h"
+#include "guest/compare/own.h"
 #include "guest/compare/run.h"
+#include "guest/compare/session.h"
 #include "guest/compare/settings.h"
 #include "tempdir.h"
 
@@ -228,6 +230,51 @@ static void a_list_without_a_benchmark_is_refused(void **state)
 	}
 }
 
+/* Docker's containers descend from its daemon: what `docker run` takes is not the container. */
+static void an_engine_of_processes_elsewhere_has_no_memory_to_read(void **state)
+{
+	static bool (*const measure[])(struct session *, struct arm *, struct cell *) = {
+		life_pss, life_idle_cpu, life_idle_wakeups};
+	struct settings settings = {.timeout_s = 1};
+	struct session session = {.settings = &settings, .signal_fd = -1};
+	struct arm_context context = {0};
+	struct idle_reading idle = {0};
+	struct reason reason;
+	struct arm arm;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(arm_parse(&arm, "container:docker", &context, &reason), 0);
+	session.arms = &arm;
+	session.idle = &idle;
+	for (i = 0; i < sizeof(measure) / sizeof(measure[0]); i++) {
+		struct cell cell = {0};
+
+		assert_true(measure[i](&session, &arm, &cell));
+		assert_true(cell.skipped);
+		assert_int_equal(cell.nr_staged, 0);
+		assert_non_null(strstr(cell.reason.text, "docker"));
+	}
+	arm_release(&arm);
+}
+
+/* Whatever is in one of two results is told, compared or not. */
+static void a_diff_leaves_nothing_out(void **state)
+{
+	struct fixture *fixture = *state;
+
+	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, RUN " --rounds 6", EXIT_STATUS_WELL);
+	assert_status(fixture,
+		      "tinybench run --build DIR --out DIR/other --arms native --bench "
+		      "cpu.noploop,life.image --rounds 6",
+		      EXIT_STATUS_WELL);
+	assert_status(fixture, "tinybench diff DIR/out DIR/other", EXIT_STATUS_WELL);
+	assert_said(fixture, "no difference seen: the same figure in all 6 rounds");
+	assert_said(fixture, "arm before only");
+	assert_said(fixture, "native         after only");
+}
+
 /* What is left of a full disk here: a directory where the file belongs. */
 static void results_that_cannot_be_kept_are_not_said_to_be(void **state)
 {
@@ -251,6 +298,8 @@ int main(void)
 		CASE(what_an_arm_says_does_not_spoil_the_results),
 		CASE(failed_rounds_are_told_beside_the_figures_of_the_others),
 		CASE(a_list_without_a_benchmark_is_refused),
+		CASE(a_diff_leaves_nothing_out),
+		CASE(an_engine_of_processes_elsewhere_has_no_memory_to_read),
 		CASE(results_that_cannot_be_kept_are_not_said_to_be),
 	};
 
