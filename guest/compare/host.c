@@ -199,23 +199,33 @@ static void add_memory(json_t *facts)
 			    json_boolean(file_exists("/sys/class/powercap/intel-rapl:0")));
 }
 
-/* Sanitizers leave their name in the program, and a build without optimisation says so itself. */
-static json_t *tinyvmm_build(const char *path)
+/* Whether the program has the pattern in one of its strings. */
+static bool contains(const char *path, const char *pattern)
 {
 	struct argv argv = {0};
 	struct reason reason;
-	bool sanitized;
 	char *output;
 
 	argv_add(&argv, "grep");
-	argv_add(&argv, "-c");
-	argv_add(&argv, "__asan_init");
+	argv_add(&argv, "-zac"); /* strings end with zeros; fails where there is none */
+	argv_add(&argv, "%s", pattern);
 	argv_add(&argv, "%s", path);
-	output = spawn_capture(argv.at, &reason); /* grep fails where there is none */
+	output = spawn_capture(argv.at, &reason);
 	argv_free(&argv);
-	sanitized = output != NULL;
 	free(output);
-	return json_string(sanitized ? "sanitizers" : "release");
+	return output != NULL;
+}
+
+/* Sanitizers leave their name in the program, and gcc its options with the debug information. */
+static json_t *tinyvmm_build(const char *path)
+{
+	const char *build = "release";
+
+	if (contains(path, "__[aut][a-z]*san_"))
+		build = "sanitizers";
+	else if (contains(path, "GNU C[0-9]") && !contains(path, "GNU C[0-9].* -O[123s]"))
+		build = "debug";
+	return json_string(build);
 }
 
 static void add_tinyvmm(json_t *facts, const char *build_dir)

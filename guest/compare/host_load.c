@@ -87,6 +87,8 @@ json_t *host_warnings(const json_t *facts)
 
 	if (is(facts, "tinyvmm_build", "sanitizers"))
 		warn(warnings, "tinyvmm is built with sanitizers; run make clean and make");
+	if (is(facts, "tinyvmm_build", "debug"))
+		warn(warnings, "tinyvmm is built without optimisation; run make clean and make");
 	if (governor && strcmp(governor, "performance") != 0)
 		warn(warnings,
 		     "the CPU frequency governor is \"%s\"; cpupower frequency-set -g performance",

@@ -495,6 +495,7 @@ static void what_spoils_a_measurement_is_a_warning(void **state)
 		{"{\"governor\": \"powersave\"}", "governor is \"powersave\""},
 		{"{\"turbo\": true}", "turbo is on"},
 		{"{\"tinyvmm_build\": \"sanitizers\"}", "built with sanitizers"},
+		{"{\"tinyvmm_build\": \"debug\"}", "built without optimisation"},
 		{"{\"load_before\": {\"busy_percent\": 40.2, \"load_average\": 1.5}}",
 		 "was busy before the run: 40 % of its CPU time, load average 1.50"},
 		{"{\"cpus\": 64, \"load_before\": {\"busy_percent\": 1.4}}",
@@ -516,6 +517,43 @@ static void what_spoils_a_measurement_is_a_warning(void **state)
 		json_decref(warnings);
 		json_decref(facts);
 	}
+}
+
+/* What gcc -g, and sanitizers, leave in a program. */
+static void a_build_tells_what_it_is(void **state)
+{
+	static const struct {
+		const char *traces, *build;
+	} cases[] = {
+		{"", "release"}, /* stripped: nothing speaks against it */
+		{"GNU C11 12.2.0 -mtune=generic -march=x86-64 -g -Os -std=gnu11", "release"},
+		{"GNU C11 12.2.0 -mtune=generic -march=x86-64 -g -O0 -std=gnu11", "debug"},
+		{"GNU C11 12.2.0 -mtune=generic -march=x86-64 -g -std=gnu11", "debug"},
+		{"__asan_init", "sanitizers"},
+		{"__ubsan_handle_add_overflow", "sanitizers"},
+		{"__tsan_init", "sanitizers"},
+	};
+	char path[128], text[256];
+	struct tempdir dir;
+	json_t *facts;
+	size_t i;
+
+	(void)state;
+	tempdir_create(&dir);
+	snprintf(path, sizeof(path), "%s/tinyvmm", dir.path);
+	for (i = 0; i < NR_OF(cases); i++) {
+		snprintf(text, sizeof(text), "#!/bin/sh\necho tinyvmm 9; exit\n%s\n",
+			 cases[i].traces);
+		tempdir_write(&dir, "tinyvmm", text);
+		assert_int_equal(chmod(path, 0755), 0);
+		facts = host_facts(dir.path);
+		assert_string_equal(json_string_value(json_object_get(facts, "tinyvmm")),
+				    "tinyvmm 9");
+		assert_string_equal(json_string_value(json_object_get(facts, "tinyvmm_build")),
+				    cases[i].build);
+		json_decref(facts);
+	}
+	tempdir_remove(&dir);
 }
 
 static void the_host_says_whether_its_vms_are_nested(void **state)
@@ -621,6 +659,7 @@ int main(void)
 		cmocka_unit_test(a_diff_is_wider_than_either_side),
 		cmocka_unit_test(steal_and_load_come_from_proc_stat),
 		cmocka_unit_test(what_spoils_a_measurement_is_a_warning),
+		cmocka_unit_test(a_build_tells_what_it_is),
 		cmocka_unit_test(the_host_says_whether_its_vms_are_nested),
 		cmocka_unit_test(energy_survives_a_counter_that_wraps),
 		cmocka_unit_test(an_oci_bundle_has_all_namespaces_and_no_more_than_it_needs),
