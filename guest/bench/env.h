@@ -14,7 +14,8 @@
 
 #include "guest/payload/info.h"
 
-#define ENV_MAX_CPUS PAYLOAD_MAX_CPUS
+#define ENV_MAX_CPUS	  PAYLOAD_MAX_CPUS
+#define ENV_CPU_SET_WORDS 16 /* 1024 CPUs */
 
 /*
  * The pages that memory is mapped with. By default as the system gives them: under Linux nothing is
@@ -59,6 +60,7 @@ struct env {
 	bool pin;	 /* one CPU for each of run()'s functions, where CPUs can be chosen */
 	struct payload_info *payload; /* NULL under Linux */
 	/* The rest belongs to the implementation. */
+	uint64_t allowed_cpus[ENV_CPU_SET_WORDS]; /* that this process may use (Linux) */
 	struct env_memory {
 		struct env_ram {
 			uint64_t start, end;

@@ -13,7 +13,6 @@
 
 #define THREAD_STACK_BYTES (256u << 10)
 #define PAGE_2M		   (2ul << 20)
-#define CPU_SET_WORDS	   16 /* 1024 CPUs */
 
 static void write_all(struct env *env, const char *text, size_t len)
 {
@@ -128,18 +127,20 @@ struct thread {
 	void (*function)(void *arg, unsigned int cpu);
 	void *arg;
 	unsigned int cpu;
-	bool pin;
+	const uint64_t *allowed_cpus; /* to be pinned to the cpu-th of them; NULL: not to be */
 	const uint32_t *gate;
 	uint32_t alive; /* cleared by the kernel when it is off its stack; a futex */
 };
 
-/* On the `index`-th of the CPUs that this process may use. */
-static void pin_to(unsigned int index)
+/*
+ * To the `index`-th of the CPUs in the set. Not of those that the calling thread may use: one that
+ * was started by a pinned thread has that one's.
+ */
+static void pin_to(const uint64_t *allowed, unsigned int index)
 {
-	uint64_t allowed[CPU_SET_WORDS] = {0}, one[CPU_SET_WORDS] = {0};
+	uint64_t one[ENV_CPU_SET_WORDS] = {0};
 
-	linux_call3(__NR_sched_getaffinity, 0, sizeof(allowed), allowed);
-	for (unsigned int cpu = 0; cpu < CPU_SET_WORDS * 64; cpu++) {
+	for (unsigned int cpu = 0; cpu < ENV_CPU_SET_WORDS * 64; cpu++) {
 		if (!(allowed[cpu / 64] & 1ull << cpu % 64) || index-- > 0)
 			continue;
 		one[cpu / 64] = 1ull << cpu % 64;
@@ -152,8 +153,8 @@ static void run_thread(struct thread *thread)
 {
 	uint32_t gate;
 
-	if (thread->pin)
-		pin_to(thread->cpu);
+	if (thread->allowed_cpus)
+		pin_to(thread->allowed_cpus, thread->cpu);
 	while ((gate = __atomic_load_n(thread->gate, __ATOMIC_ACQUIRE)) == GATE_SHUT)
 		linux_call0(__NR_sched_yield);
 	if (gate == GATE_OPEN)
@@ -200,12 +201,13 @@ static const char *run_threads(struct env *env, unsigned int nr,
 	unsigned int started;
 
 	for (started = 0; started < nr; started++) {
-		threads[started] = (struct thread){.function = function,
-						   .arg = arg,
-						   .cpu = started,
-						   .pin = env->pin,
-						   .gate = &gate,
-						   .alive = 1};
+		threads[started] =
+			(struct thread){.function = function,
+					.arg = arg,
+					.cpu = started,
+					.allowed_cpus = env->pin ? env->allowed_cpus : NULL,
+					.gate = &gate,
+					.alive = 1};
 		if (is_error(start_thread(
 			    &threads[started],
 			    (void *)(stacks + (long)(started + 1) * THREAD_STACK_BYTES))))
@@ -292,15 +294,14 @@ static uint64_t calibrate_tsc(struct env *env)
 	return (uint64_t)((double)(now.ticks - start.ticks) * 1e9 / (double)(now.ns - start.ns));
 }
 
-static unsigned int count_cpus(void)
+static void find_cpus(struct env *env)
 {
-	uint64_t allowed[CPU_SET_WORDS] = {0};
 	unsigned int nr = 0;
 
-	linux_call3(__NR_sched_getaffinity, 0, sizeof(allowed), allowed);
-	for (unsigned int i = 0; i < CPU_SET_WORDS; i++)
-		nr += (unsigned int)__builtin_popcountll(allowed[i]);
-	return nr < ENV_MAX_CPUS ? nr : ENV_MAX_CPUS;
+	linux_call3(__NR_sched_getaffinity, 0, sizeof(env->allowed_cpus), env->allowed_cpus);
+	for (unsigned int i = 0; i < ENV_CPU_SET_WORDS; i++)
+		nr += (unsigned int)__builtin_popcountll(env->allowed_cpus[i]);
+	env->nr_cpus = nr < ENV_MAX_CPUS ? nr : ENV_MAX_CPUS;
 }
 
 /*
@@ -327,6 +328,7 @@ void env_linux_init(struct env *env)
 		.measure_tsc = calibrate_tsc,
 	};
 
-	*env = (struct env){.ops = &ops, .name = "linux", .nr_cpus = count_cpus()};
+	*env = (struct env){.ops = &ops, .name = "linux"};
+	find_cpus(env);
 	provide_stack_guard();
 }

@@ -123,6 +123,21 @@ elif [ $status = 1 ] && grep -q '"event":"error".*"reason":"a request failed"' "
 else
 	fail "a request that fails ends its benchmark" "status $status: $(excerpt "$WORK/out")"
 fi
+# The thread that runs a sample is pinned itself, and starts the two others.
+case_name="threads that wake each other have a CPU each"
+if [ "$(nproc)" -lt 2 ]; then
+	skip "$case_name" "needs two CPUs"
+else
+	"$BENCH" run trap.futex_wake pin=on samples=1000 >"$WORK/out" &
+	bench_pid=$! lists='' i=0
+	until [ "$(printf '%s\n' "$lists" | grep -cx '[0-9][0-9]*')" -ge 2 ] || [ $i = 200 ]; do
+		lists=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/$bench_pid/task/*/status 2>/dev/null | sort -u)
+		i=$((i + 1))
+	done
+	kill $bench_pid
+	wait $bench_pid 2>/dev/null
+	if [ $i -lt 200 ]; then ok "$case_name"; else fail "$case_name" "CPUs seen: $(echo "$lists" | tr '\n' ' ')"; fi
+fi
 bench_case "cpu and STREAM benchmarks in the payload" "cpu.* mem.stream* size=4M" 8
 
 # ---- each group in the payload --------------------------------------------------------------------
