@@ -38,6 +38,7 @@ struct run {
 	const struct bench *bench;
 	unsigned int cpus;	   /* that take part */
 	void *state[ENV_MAX_CPUS]; /* what setup made for each */
+	uint64_t met;		   /* bench_meet() */
 };
 
 struct bench {
@@ -70,6 +71,9 @@ bool bench_run(struct env *env, const struct options *options, const struct benc
 
 /* Memory for a benchmark's state, of the default pages. */
 void *bench_alloc(struct run *run, size_t size, const char **reason);
+
+/* Returns once all CPUs that take part have called it as often as this one. */
+void bench_meet(struct run *run);
 
 /* A generator of pseudo-random numbers: Marsaglia's xorshift64*; the state is not 0. */
 static inline uint64_t bench_random(uint64_t *state)

@@ -10,7 +10,6 @@
 struct round {
 	struct run *run;
 	uint64_t iterations;
-	unsigned int arrived; /* the barrier before the clock starts */
 	uint64_t start[ENV_MAX_CPUS], end[ENV_MAX_CPUS];
 	struct pass pass[ENV_MAX_CPUS];
 };
@@ -18,6 +17,15 @@ struct round {
 void *bench_alloc(struct run *run, size_t size, const char **reason)
 {
 	return run->env->ops->alloc(run->env, size, run->options->pages, reason);
+}
+
+void bench_meet(struct run *run)
+{
+	uint64_t before = __atomic_fetch_add(&run->met, 1, __ATOMIC_ACQ_REL);
+	uint64_t all = (before / run->cpus + 1) * run->cpus; /* none can be a meeting ahead */
+
+	while (__atomic_load_n(&run->met, __ATOMIC_ACQUIRE) < all)
+		env_pause();
 }
 
 static void run_pass(void *arg, unsigned int cpu)
@@ -28,9 +36,7 @@ static void run_pass(void *arg, unsigned int cpu)
 
 	*pass = (struct pass){
 		.iterations = round->iterations, .cpu = cpu, .state = run->state[cpu]};
-	__atomic_fetch_add(&round->arrived, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(&round->arrived, __ATOMIC_ACQUIRE) < run->cpus)
-		env_pause();
+	bench_meet(run);
 	round->start[cpu] = env_ticks();
 	run->bench->pass(run, pass);
 	round->end[cpu] = env_ticks();
