@@ -22,10 +22,16 @@ static inline uint32_t apic_id(void)
 	return mmio_read32(LAPIC + LAPIC_ID) >> 24;
 }
 
-/* One interrupt after `count` turns of the timer. */
-static inline void apic_set_timer(uint8_t vector, uint32_t count)
+/* What the timer interrupts with; it stands still until apic_start_timer(). */
+static inline void apic_set_timer(uint8_t vector)
 {
+	mmio_write32(LAPIC + LAPIC_INITIAL, 0);
 	mmio_write32(LAPIC + LAPIC_LVT_TIMER, vector);
+}
+
+/* One interrupt after `count` turns of the timer. */
+static inline void apic_start_timer(uint32_t count)
+{
 	mmio_write32(LAPIC + LAPIC_INITIAL, count);
 }
 

@@ -305,11 +305,12 @@ static const char *sleep(struct env *env, unsigned int seconds)
 	if (reason)
 		return reason;
 	apic_enable();
+	apic_set_timer(SLEEP_VECTOR);
 	while (seconds > 0) {
 		unsigned int nap = seconds < SECONDS_A_NAP ? seconds : SECONDS_A_NAP;
 		uint64_t before = *count;
 
-		apic_set_timer(SLEEP_VECTOR, nap * LAPIC_TIMER_HZ);
+		apic_start_timer(nap * LAPIC_TIMER_HZ);
 		apic_halt_until(count, before);
 		seconds -= nap;
 	}

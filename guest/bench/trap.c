@@ -43,15 +43,16 @@ void trap_play(struct trap_rally *rally, struct pass *pass)
 
 void trap_jitter(struct pass *pass, void (*shoot)(void *arg), void *arg)
 {
-	uint64_t late[SHOTS], mean = 0;
+	uint64_t late[SHOTS], sum = 0, mean;
 
 	for (unsigned int i = 0; i < SHOTS; i++) {
 		uint64_t start = env_ticks();
 
 		shoot(arg);
 		late[i] = env_ticks() - start;
-		mean += late[i] / SHOTS;
+		sum += late[i];
 	}
+	mean = sum / SHOTS;
 	for (unsigned int i = 0; i < SHOTS; i++)
 		pass->ticks += late[i] > mean ? late[i] - mean : mean - late[i];
 	pass->work = SHOTS;
