@@ -30,7 +30,8 @@ struct pvh_range {
 	uint32_t type, reserved;
 };
 
-#define IMAGE 0x100000u /* payload.ld */
+#define IMAGE	   0x100000u /* payload.ld */
+#define PAGE_BYTES 4096u
 
 /*
  * RAM counts if this kernel lies in it, below the 32-bit hole, or if it begins behind the hole; and
@@ -49,11 +50,14 @@ void handover_add_ram(struct handover *handover, uint64_t start, uint64_t size)
 	}
 }
 
-/* Loaders place what they add above the image, near the end of RAM: the arena ends there. */
+/*
+ * Loaders place what they add above the image, near the end of RAM: the arena ends there, at a
+ * whole page, since stacks are cut from its end.
+ */
 void handover_keep_out(struct handover *handover, uint64_t start)
 {
 	if (start > handover->ram_start && start < handover->ram_end)
-		handover->ram_end = start;
+		handover->ram_end = start & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
 static void add_slot(struct payload_info *info, uint64_t base, uint64_t gsi)
