@@ -60,6 +60,15 @@ struct payload_info {
 	struct payload_cpu cpu[PAYLOAD_MAX_CPUS];
 };
 
+/* psABI 3.2.1: a function may change all of them, if the compiler may use them at all. */
+#ifdef __SSE__
+#define PAYLOAD_LOST_VECTORS                                                                     \
+	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+		"xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+#else
+#define PAYLOAD_LOST_VECTORS
+#endif
+
 /*
  * Runs `function(arg)` in ring 0, with interrupts off, and returns its value.
  *
@@ -74,7 +83,8 @@ static inline uint64_t payload_ring0(uint64_t (*function)(uint64_t arg), uint64_
 	__asm__ volatile("ud2"
 			 : "+a"(ret), "+D"(arg), "+c"(call)
 			 :
-			 : "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+			 : "rdx", "rsi", "r8", "r9", "r10", "r11", PAYLOAD_LOST_VECTORS "memory",
+			   "cc");
 	return ret;
 }
 
