@@ -32,6 +32,17 @@ disk_case() { # NAME RING DISK_OPTIONS APPEND EXPECTED_IMAGE MORE_ARGUMENTS...
 	fi
 }
 
+# Writing past RLIMIT_FSIZE raises SIGXFSZ, which no guest must bring upon us.
+new_disk "$WORK/disk.img"
+# shellcheck disable=SC2016 # for the inner shell
+timeout "$TIMEOUT" sh -c 'ulimit -f 1 && exec "$@"' - "$TINYVMM" --kernel "$GUESTS/blk.ring0.elf" \
+	--append "sectors=$sectors" --disk "$WORK/disk.img,id=disk" <"$WORK/in" 2>&1 | cat >"$WORK/out"
+if grep -q "File too large" "$WORK/out" && grep -q "^line .*T_OUT" "$WORK/out"; then
+	ok "a disk that may not grow is an I/O error"
+else
+	fail "a disk that may not grow is an I/O error" "$(excerpt "$WORK/out")"
+fi
+
 for ring in ring0 ring3; do
 	disk_case "disk" "$ring" "" "" "$WORK/written.img"
 	disk_case "disk, with irqchip" "$ring" "" "" "$WORK/written.img" --irqchip kernel
