@@ -40,8 +40,15 @@ static void on_kick(int signal)
 int vcpu_install_kick(void)
 {
 	struct sigaction action = {.sa_handler = on_kick};
+	sigset_t kick;
 
-	return sigaction(kick_signal(), &action, NULL) < 0 ? -errno : 0;
+	/* A parent may have left it blocked, but nothing else stops a guest that spins. */
+	sigemptyset(&kick);
+	sigaddset(&kick, kick_signal());
+	if (sigaction(kick_signal(), &action, NULL) < 0 ||
+	    sigprocmask(SIG_UNBLOCK, &kick, NULL) < 0)
+		return -errno;
+	return 0;
 }
 
 /* ---- reports of vCPUs that cannot go on -------------------------------------------------- */

@@ -89,9 +89,9 @@ void vcpu_join(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 
 /*
- * Installs the handler of the signal that interrupts KVM_RUN, for the whole process. The handler
- * does nothing: `immediate_exit` is what stops the next entry, so a signal that comes just before
- * it is not lost (api.rst, KVM_RUN).
+ * Installs the handler of the signal that interrupts KVM_RUN, for the whole process, and unblocks
+ * it, for this thread and those that it will create. The handler does nothing: `immediate_exit` is
+ * what stops the next entry, so a signal that comes just before it is not lost (api.rst, KVM_RUN).
  */
 int vcpu_install_kick(void);
 

@@ -87,3 +87,14 @@ status=0
 wait $! || status=$?
 printf 'boot\n' >"$WORK/want"
 judge "SIGHUP under nohup" 0 ''
+
+# A parent may leave any signal blocked, also the one that makes vCPUs leave the guest.
+if env --block-signal=RTMIN true 2>/dev/null; then
+	status=0
+	timeout -k 5 1 env --block-signal=RTMIN "$TINYVMM" --kernel "$GUESTS/halt.elf" \
+		--irqchip kernel </dev/null >"$WORK/out" 2>"$WORK/err" || status=$?
+	: >"$WORK/want"
+	judge "SIGTERM, started with blocked signals" 124 ''
+else
+	skip "SIGTERM, started with blocked signals" "needs env --block-signal (coreutils 8.31)"
+fi

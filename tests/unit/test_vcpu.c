@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -525,12 +526,18 @@ static void a_watch_undoes_no_stop(void **state)
 static void a_kick_is_never_lost(void **state)
 {
 	static const struct timespec moments[] = {{0}, {.tv_nsec = 100000}, {.tv_nsec = 20000000}};
+	sigset_t kick, blocked;
 
 	(void)state;
+	sigemptyset(&kick);
+	sigaddset(&kick, SIGRTMIN);
 	for (size_t i = 0; i < NR_OF(moments); i++) {
 		struct world w;
 
+		sigprocmask(SIG_BLOCK, &kick, NULL); /* as a parent may have left it */
 		world_init(&w);
+		sigprocmask(SIG_BLOCK, NULL, &blocked);
+		assert_false(sigismember(&blocked, SIGRTMIN));
 		add_exit(&w, (struct exit){.until_kicked = true});
 		start(&w, NULL);
 		nanosleep(&moments[i], NULL);
