@@ -35,6 +35,7 @@ for signal in "1 HUP" "2 INT" "15 TERM"; do
 		"-r -s ${signal% *}" --cpus 2 --stats
 done
 # It dies at once then, by the signal; the terminal is usable all the same.
+# shellcheck disable=SC3045 # dash and busybox have it
 ulimit -c 0
 for signal in "3 QUIT" "6 ABRT" "11 SEGV"; do
 	on_terminal "SIG${signal#* }" $((128 + ${signal% *})) '^boot' "-r -s ${signal% *}" --cpus 2
