@@ -140,9 +140,15 @@ static int create_memory(struct machine *machine, struct err *err)
 		if (nr > board->topo.nr_cpus - first)
 			nr = board->topo.nr_cpus - first;
 		node = hostcpus_common_node(parts->host, parts->cpu_of + first, nr);
-		if (node >= 0)
-			hostmem_bind(&machine->hostmem, describe_mapping_offset(range->start),
-				     range->size_bytes, (unsigned int)node);
+		if (node < 0)
+			continue;
+		ret = hostmem_bind(&machine->hostmem, describe_mapping_offset(range->start),
+				   range->size_bytes, (unsigned int)node);
+		/* A container may forbid mbind(2), which is no loss on a host of one node. */
+		if (ret < 0)
+			log_info(parts->log,
+				 "RAM of guest node %u is not bound to host node %d: %s",
+				 range->node, node, strerror(-ret));
 	}
 	ret = describe_memory(&machine->mem, machine->hostmem.size_bytes, machine->hostmem.base);
 	if (ret == 0)
