@@ -155,6 +155,17 @@ bench_case "interrupts" "trap.hlt_wake trap.irq trap.timer_jitter" 3 --rng --irq
 bench_case "interrupts between vCPUs" "trap.ipi" 1 --cpus 2 --irqchip kernel
 bench_case "disk" "blk.*" 24 --disk "$WORK/bench.img"
 
+# KVM polls first for what may end soon; its own counters say what came of it.
+count_of() { sed -n "s/^$1  *\([0-9][0-9]*\)\$/\1/p" "$WORK/err"; }
+run_tinyvmm --kernel "$PAYLOAD" --initrd "$BENCH" --append "run trap.hlt_wake samples=5" --irqchip kernel --stats
+halts=$(count_of halt_exits) polled=$(count_of halt_successful_poll)
+if [ -z "$halts" ]; then
+	skip "a vCPU that trap.hlt_wake wakes was asleep" "this KVM counts no halts"
+elif [ "$halts" -gt 50 ] && [ $((2 * ${polled:-0})) -lt "$halts" ]; then
+	ok "a vCPU that trap.hlt_wake wakes was asleep"
+else
+	fail "a vCPU that trap.hlt_wake wakes was asleep" "$halts halts, ${polled:-0} ended by polling"
+fi
 run_bench "an idle payload" "idle seconds=1" --irqchip kernel && ok "an idle payload"
 
 # ---- what cannot run says so -------------------------------------------------------------------------
