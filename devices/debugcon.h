@@ -4,8 +4,8 @@
  * set-up needed; a read gives 0xe9, by which a guest finds it.
  *
  * The port has no status, so a guest cannot wait for a slow console. The write itself waits
- * instead, for up to a second or until the machine ends; if the console has not moved by then, it is
- * taken to be stuck, and bytes are dropped and counted until it takes one again.
+ * instead, for up to a second or until the machine ends; if the console has not moved by then, it
+ * is taken to be stuck, and bytes are dropped and counted until it takes one again.
  */
 #ifndef DEVICES_DEBUGCON_H
 #define DEVICES_DEBUGCON_H
