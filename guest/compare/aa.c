@@ -5,6 +5,7 @@
  * this tool, sees differences that are not there.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ struct aa {
 	struct session session;
 	struct progress progress;
 	struct prng prng;
+	uint64_t seed;
 	unsigned int made, flagged, failed;
 };
 
@@ -83,8 +85,8 @@ static int report(const struct aa *aa, bool interrupted)
 	double percent = aa->made ? 100.0 * aa->flagged / aa->made : 0;
 
 	printf("%u of %u comparisons of %s with itself (%.1f %%) showed a difference that is not "
-	       "there; up to %d %% are to be expected\n",
-	       aa->flagged, aa->made, aa->session.arms[0].name, percent, ALLOWED_PERCENT);
+	       "there; up to %d %% are to be expected (--seed %" PRIu64 ")\n",
+	       aa->flagged, aa->made, aa->session.arms[0].name, percent, ALLOWED_PERCENT, aa->seed);
 	if (aa->failed)
 		fprintf(stderr, "tinybench: %u comparisons failed: %s\n", aa->failed,
 			data->nr_notes ? data->notes[data->nr_notes - 1].text : "too few rounds");
@@ -109,7 +111,8 @@ static int prepare(struct aa *aa, const struct settings *settings, struct reason
 	if (!error && !aa->session.arms[0].ready)
 		error = reason_set(reason, -ENOENT, "--arms %s: %s", aa->session.arms[0].name,
 				   aa->session.arms[0].why_not.text);
-	aa->prng.state = settings->has_seed ? settings->seed : (uint64_t)spawn_now_ns();
+	aa->seed = settings->has_seed ? settings->seed : (uint64_t)spawn_now_ns();
+	aa->prng.state = aa->seed;
 	return error;
 }
 

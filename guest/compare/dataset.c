@@ -71,6 +71,19 @@ void dataset_add_note(struct dataset *data, const struct bench *bench, const cha
 	data->notes[data->nr_notes++] = note;
 }
 
+void dataset_forget_arm_notes(struct dataset *data, const char *arm)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < data->nr_notes; i++) {
+		if (!data->notes[i].bench && data->notes[i].arm == arm)
+			free(data->notes[i].text);
+		else
+			data->notes[kept++] = data->notes[i];
+	}
+	data->nr_notes = kept;
+}
+
 const struct note *dataset_note(const struct dataset *data, const struct bench *bench,
 				const char *arm)
 {

@@ -61,6 +61,9 @@ void dataset_add_sample(struct dataset *data, const struct sample *sample);
 void dataset_add_note(struct dataset *data, const struct bench *bench, const char *arm,
 		      unsigned int round, bool error, const char *text);
 
+/* Forgets why the whole arm could not run: another run has looked again. */
+void dataset_forget_arm_notes(struct dataset *data, const char *arm);
+
 /* The last note about this benchmark in this arm, or with NULL about the whole arm; or NULL. */
 const struct note *dataset_note(const struct dataset *data, const struct bench *bench,
 				const char *arm);

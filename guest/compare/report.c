@@ -152,8 +152,11 @@ static void show_group_plots(struct page *page, const char *group)
 		show_plot(page, "Start to end: share of starts that took at most so long", plot_cdf,
 			  "life.total", NULL);
 	} else if (strcmp(group, "net") == 0) {
-		show_plot(page, "Request and response of 64 bytes: share that took at most so long",
-			  plot_cdf, "net.udp_rr_64", NULL);
+		show_plot(
+			page,
+			"Request and response of 64 bytes: share of samples, each a mean of many, "
+			"that took at most so long",
+			plot_cdf, "net.udp_rr_64", NULL);
 	} else if (strcmp(group, "energy") == 0) {
 		show_plot(page, "Power over time, at work", plot_power, "energy.noploop",
 			  why_not(page, "energy.noploop"));
@@ -202,7 +205,7 @@ static void print_method(const struct page *page)
 	html_element(page->html, "p", NULL,
 		     "In each round every benchmark ran once in every arm, benchmarks in random "
 		     "order and for each of them the arms in random order; life.image and "
-		     "life.idle_* in six rounds. Round 0 and the first "
+		     "life.idle_* in six rounds at most. Round 0 and the first "
 		     "sample of each run are a warm-up: kept in samples.jsonl, marked, and not in "
 		     "any figure here.");
 	for (i = 0; i < json_array_size(page->data->runs); i++) {

@@ -228,6 +228,7 @@ static void prepare_arms(struct session *session)
 		arm = &session->arms[i];
 		name = dataset_arm(data, arm->name);
 		arm_prepare(arm);
+		dataset_forget_arm_notes(data, name);
 		if (!arm->ready)
 			dataset_add_note(data, NULL, name, 0, false, arm->why_not.text);
 	}

@@ -215,6 +215,23 @@ static void failed_rounds_are_told_beside_the_figures_of_the_others(void **state
 			     "signal 9 (Killed)");
 }
 
+/* What an arm lacked the last time is no news when it has it. */
+static void an_arm_that_could_not_run_may_the_next_time(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	assert_status(fixture, RUN " --rounds 1", EXIT_STATUS_WELL);
+	assert_said(fixture, "arm is not a program");
+	assert_status(fixture, RUN " --rounds 2", EXIT_STATUS_WELL);
+	load(fixture, &data);
+	assert_int_equal(data.nr_notes, 1); /* and not once for each call */
+	dataset_free(&data);
+	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, RUN " --rounds 3", EXIT_STATUS_WELL);
+	assert_null(strstr(fixture->said, "not measured"));
+}
+
 static void a_list_without_a_benchmark_is_refused(void **state)
 {
 	static const char *const lines[] = {
@@ -297,6 +314,7 @@ int main(void)
 		CASE(until_ci_does_not_wait_for_what_is_measured_in_few_rounds),
 		CASE(what_an_arm_says_does_not_spoil_the_results),
 		CASE(failed_rounds_are_told_beside_the_figures_of_the_others),
+		CASE(an_arm_that_could_not_run_may_the_next_time),
 		CASE(a_list_without_a_benchmark_is_refused),
 		CASE(a_diff_leaves_nothing_out),
 		CASE(an_engine_of_processes_elsewhere_has_no_memory_to_read),
