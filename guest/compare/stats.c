@@ -124,7 +124,8 @@ void stats_estimate(const double *values, size_t nr, uint64_t seed, struct estim
 	free(medians);
 	if (nr >= STATS_MIN_VALUES)
 		estimate->detectable =
-			(stats_t975(nr - 1) + STATS_Z_POWER_80) * estimate->std_error;
+			fmax(estimate->hi - estimate->median, estimate->median - estimate->lo) +
+			STATS_Z_POWER_80 * estimate->std_error;
 }
 
 void stats_estimate_ratio(const double *values, const double *base, size_t nr, uint64_t seed,

@@ -32,8 +32,8 @@ struct estimate {
 	double std_error;
 	/*
 	 * The smallest true difference that would have been seen with a probability of 80 %, in
-	 * the unit of the values: (t(0.975, nr - 1) + z(0.8)) standard errors. NAN if nr is below
-	 * STATS_MIN_VALUES.
+	 * the unit of the values: the wider half of the interval, since that is what has to lie
+	 * beyond 1.0, and z(0.8) standard errors. NAN if nr is below STATS_MIN_VALUES.
 	 */
 	double detectable;
 };
