@@ -103,7 +103,8 @@ static const char style[] =
 	"td:nth-child(8)::before{content:'of it page walks'}.paging "
 	"td:nth-child(9)::before{content:'what it says'}}\n"
 	"figure g[color=black]{color:var(--fg)}figure g[fill=black]{fill:var(--fg)}"
-	"figure [stroke=black]{stroke:var(--fg)}\n"
+	"figure [stroke=black]{stroke:var(--fg)}figure use[color='rgb(  0,   0,   "
+	"0)']{color:var(--fg)}\n"
 	"details{margin:.6rem 0}summary{cursor:pointer;font-weight:600}\n";
 
 void html_begin(FILE *html, const char *title)

@@ -48,15 +48,36 @@ static bool has_ratio(const struct result *result, const char *group)
 	       behind(result->bench, group);
 }
 
+static bool arm_has_ratio(const struct plot_source *source, const char *arm, double *least,
+			  double *most)
+{
+	bool has = false;
+	size_t i;
+
+	for (i = 0; i < source->summary->nr; i++) {
+		const struct result *result = &source->summary->at[i];
+
+		if (result->arm != arm || !has_ratio(result, source->what))
+			continue;
+		has = true;
+		*least = fmin(*least, result->ratio.lo);
+		*most = fmax(*most, result->ratio.hi);
+	}
+	return has;
+}
+
 /* One line a benchmark from the top, arms slightly apart. The number of benchmarks. */
 static unsigned int print_ratio_data(FILE *script, const struct plot_source *source)
 {
 	const struct summary *summary = source->summary;
 	const struct bench *last = NULL;
-	size_t nr_arms = source->data->arms.nr, arm, i;
-	double step = fmin(0.16, 0.8 / (double)(nr_arms + 1)); /* all within their own line */
+	size_t nr_arms = source->data->arms.nr, nr = 0, arm, i;
+	double least = 1, most = 1, place = 0, step;
 	unsigned int line = 0;
 
+	for (arm = 0; arm < nr_arms; arm++)
+		nr += arm_has_ratio(source, source->data->arms.at[arm], &least, &most);
+	step = fmin(0.16, 0.8 / (double)(nr + 1)); /* all within their own line */
 	for (arm = 0; arm < nr_arms; arm++) {
 		const char *name = source->data->arms.at[arm];
 
@@ -70,10 +91,10 @@ static unsigned int print_ratio_data(FILE *script, const struct plot_source *sou
 			}
 			if (has_ratio(result, source->what) && result->arm == name)
 				fprintf(script, "%g %g %g %g\n", result->ratio.median,
-					-(double)line -
-						step * ((double)arm - (double)(nr_arms - 1) / 2),
+					-(double)line - step * (place - (double)(nr - 1) / 2),
 					result->ratio.lo, result->ratio.hi);
 		}
+		place += arm_has_ratio(source, name, &least, &most);
 		fputs("EOD\n", script);
 	}
 	return line;
@@ -99,24 +120,6 @@ static void print_ratio_tics(FILE *script, const struct plot_source *source, boo
 		line++;
 	}
 	fputs(")\n", script);
-}
-
-static bool arm_has_ratio(const struct plot_source *source, const char *arm, double *least,
-			  double *most)
-{
-	bool has = false;
-	size_t i;
-
-	for (i = 0; i < source->summary->nr; i++) {
-		const struct result *result = &source->summary->at[i];
-
-		if (result->arm != arm || !has_ratio(result, source->what))
-			continue;
-		has = true;
-		*least = fmin(*least, result->ratio.lo);
-		*most = fmax(*most, result->ratio.hi);
-	}
-	return has;
 }
 
 bool plot_ratios(FILE *script, const struct plot_source *source, bool narrow)
