@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Runs each unit test program; a failed one is shown whole. The last line counts the cases.
 set -u
 log=$(mktemp)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A description of the machine to be: the one source for the e820 map, ACPI, the device tree,
- * the PVH memory map and --dry-run, so that they cannot disagree. Made by machine.c from the
+ * the PVH memory map and --dry-run, so that they cannot disagree. Made by describe.c from the
  * configuration before anything is created; plain data, no KVM.
  */
 #ifndef X86_BOARD_H
