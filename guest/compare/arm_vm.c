@@ -48,7 +48,7 @@ static int need_huge_pages(const struct arm *arm, unsigned int memory_mib, struc
 	file_read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", text,
 		       sizeof(text));
 	if (atol(text) < (long)nr)
-		return reason_set(reason, -ENOMEM,
+		return reason_set(reason, -EOPNOTSUPP,
 				  "%ld free 2 MiB pages, %u are needed; echo %u > "
 				  "/proc/sys/vm/nr_hugepages",
 				  atol(text), nr, nr);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of the benchmark file become samples. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,21 @@ void cell_fail(struct cell *cell, const char *text)
 		return;
 	cell->failed = true;
 	reason_set(&cell->reason, 0, "%s", text);
+}
+
+void cell_skip(struct cell *cell, const char *text)
+{
+	cell->skipped = true;
+	if (!cell->failed)
+		reason_set(&cell->reason, 0, "%s", text);
+}
+
+void cell_cannot_run(struct cell *cell, int error, const struct reason *reason)
+{
+	if (error == -EOPNOTSUPP)
+		cell_skip(cell, reason->text);
+	else
+		cell_fail(cell, reason->text);
 }
 
 static void stage(struct cell *cell, double value, bool warmup)
@@ -89,9 +105,7 @@ static void take_skip(struct cell *cell, json_t *object)
 {
 	const char *text = json_string_value(json_object_get(object, "reason"));
 
-	cell->skipped = true;
-	if (!cell->failed)
-		reason_set(&cell->reason, 0, "%s", text ? text : "it does not say why");
+	cell_skip(cell, text ? text : "it does not say why");
 }
 
 static void take_event(struct cell *cell, const char *event, json_t *object)

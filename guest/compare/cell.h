@@ -35,6 +35,12 @@ void cell_add(struct cell *cell, double value);
 /* Marks the cell as failed with this reason, unless it is already. */
 void cell_fail(struct cell *cell, const char *text);
 
+/* Marks it as skipped: this cannot be measured here, and that is no failure. */
+void cell_skip(struct cell *cell, const char *text);
+
+/* There is no command, or no run, for this reason: -EOPNOTSUPP is a skip, all else a failure. */
+void cell_cannot_run(struct cell *cell, int error, const struct reason *reason);
+
 /* The program has ended. Its lines and its end must both be well. */
 void cell_program_ended(struct cell *cell, const struct arm *arm,
 			const struct spawn_result *result);

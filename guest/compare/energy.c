@@ -68,16 +68,17 @@ static bool measure(struct session *session, struct arm *arm, struct cell *cell,
 					.opaque = &power};
 	struct spawn_result result = {0};
 	struct reason reason;
+	int error;
 
 	if (rapl_read(RAPL_POWERCAP, &power.first, &reason) < 0) {
-		cell->skipped = true;
-		cell->reason = reason;
+		cell_skip(cell, reason.text);
 		json_decref(power.points);
 		return true;
 	}
 	power.start_ns = spawn_now_ns();
-	if (arm->class->command(arm, job, &argv, &reason) < 0) {
-		cell_fail(cell, reason.text);
+	error = arm->class->command(arm, job, &argv, &reason);
+	if (error) {
+		cell_cannot_run(cell, error, &reason);
 		goto out;
 	}
 	request.argv = argv.at;

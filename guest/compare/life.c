@@ -36,14 +36,16 @@ static bool run_once(struct session *session, struct arm *arm, struct cell *cell
 					.signal_fd = session->signal_fd,
 					.opaque = probe};
 	struct reason reason;
+	int error;
 
 	if (probe) {
 		request.on_tick = look;
 		request.tick_ms = 50;
 	}
 	memset(result, 0, sizeof(*result));
-	if (arm->class->command(arm, job, &argv, &reason) < 0) {
-		cell_fail(cell, reason.text);
+	error = arm->class->command(arm, job, &argv, &reason);
+	if (error) {
+		cell_cannot_run(cell, error, &reason);
 		argv_free(&argv);
 		return true;
 	}
@@ -102,11 +104,13 @@ bool life_total(struct session *session, struct arm *arm, struct cell *cell)
  */
 static bool is_out_of_sight(const struct arm *arm, struct cell *cell)
 {
+	struct reason reason;
+
 	if (!arm->program ||
 	    (strcmp(arm->program, "docker") != 0 && strcmp(arm->program, "podman") != 0))
 		return false;
-	cell->skipped = true;
-	reason_set(&cell->reason, 0, "%s's processes are not tinybench's to look at", arm->program);
+	reason_set(&reason, 0, "%s's processes are not tinybench's to look at", arm->program);
+	cell_skip(cell, reason.text);
 	return true;
 }
 
@@ -134,8 +138,7 @@ bool life_image(struct session *session, struct arm *arm, struct cell *cell)
 	(void)session;
 	cell->warmup = false; /* it is the same in every round */
 	if (bytes < 0) {
-		cell->skipped = true;
-		reason_set(&cell->reason, 0, "this arm has no files of its own");
+		cell_skip(cell, "this arm has no files of its own");
 		return true;
 	}
 	cell_add(cell, (double)bytes / 1024);
@@ -179,9 +182,11 @@ static bool watch_idle(struct session *session, struct arm *arm, struct cell *ce
 					.opaque = idle};
 	struct spawn_result result = {0};
 	struct reason reason;
+	int error;
 
-	if (arm->class->command(arm, &job, &argv, &reason) < 0) {
-		cell_fail(cell, reason.text);
+	error = arm->class->command(arm, &job, &argv, &reason);
+	if (error) {
+		cell_cannot_run(cell, error, &reason);
 		goto out;
 	}
 	request.argv = argv.at;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The config.json of an OCI bundle. What is in it decides what the container arm measures, so it is
- * the least that still is a container by common understanding: all namespaces but the user's, a
- * read-only root with /proc and /dev, a cgroup, no capabilities. There is no seccomp filter, which
- * Docker adds and which costs each system call some tens of nanoseconds.
+ * the least that still is a container by common understanding: namespaces for processes, mounts,
+ * network, IPC and host name, a read-only root with /proc and /dev, a cgroup, no capabilities.
+ * There is no seccomp filter, which Docker adds and which costs each system call some tens of
+ * nanoseconds.
  */
 #include "oci.h"
 

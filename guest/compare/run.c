@@ -128,20 +128,11 @@ static void update_record(struct run *run)
 
 /* ---- keeping results ---- */
 
+/* The summary follows from it, takes longer, and waits for the end. */
 static int save(struct run *run, struct reason *reason)
 {
-	const char *dir = run->session.settings->out;
-	struct summary summary;
-	int error;
-
 	update_record(run);
-	error = dataset_save(&run->session.data, dir, reason);
-	if (error)
-		return error;
-	summary_make(&summary, &run->session.data);
-	error = summary_save(&summary, &run->session.data, dir, reason);
-	summary_free(&summary);
-	return error;
+	return dataset_save(&run->session.data, run->session.settings->out, reason);
 }
 
 /* ---- --until-ci ---- */
@@ -450,6 +441,7 @@ static int prepare(struct run *run, const struct settings *settings, struct reas
 /* True if something went wrong that was not known to be impossible. */
 static bool show(struct run *run)
 {
+	const char *dir = run->session.settings->out;
 	struct summary summary;
 	struct reason reason;
 	bool failed = false;
@@ -462,12 +454,12 @@ static bool show(struct run *run)
 	if (run->cut)
 		printf("--budget %u: not all of the %u rounds fitted\n",
 		       run->session.settings->budget_s, run->session.settings->rounds);
-	if (report_save(&summary, &run->session.data, run->session.settings->out, &reason) < 0) {
+	if (summary_save(&summary, &run->session.data, dir, &reason) < 0 ||
+	    report_save(&summary, &run->session.data, dir, &reason) < 0) {
 		fprintf(stderr, "tinybench: %s\n", reason.text);
 		failed = true;
 	} else if (!run->interrupted) {
-		printf("\n%s/report.html has plots and all facts about the host\n",
-		       run->session.settings->out);
+		printf("\n%s/report.html has plots and all facts about the host\n", dir);
 	}
 	summary_free(&summary);
 	return failed;

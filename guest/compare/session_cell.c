@@ -102,7 +102,7 @@ static bool run_program(struct session *session, struct arm *arm, struct cell *c
 	if (!error)
 		error = spawn_run(&request, &result, &reason);
 	if (error)
-		cell_fail(cell, reason.text);
+		cell_cannot_run(cell, error, &reason);
 	else
 		cell_program_ended(cell, arm, &result);
 	if (result.end != SPAWN_EXITED && arm->class->clean_up)

@@ -5,6 +5,7 @@
  * "exec:PROGRAM"; whatever it does, its samples count only if all of it was well, and else a note
  * says why there are none.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -191,6 +192,27 @@ static bool is_gone(pid_t pid)
 	return false;
 }
 
+/* Huge pages that nobody has reserved are no more a failure than a host without RAPL. */
+static void what_cannot_run_here_is_skipped_and_what_went_wrong_failed(void **state)
+{
+	static const struct {
+		int error;
+		bool skipped, failed;
+	} cases[] = {{-EOPNOTSUPP, true, false}, {-EIO, false, true}, {-ENOENT, false, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cell cell = {0};
+		struct reason reason;
+
+		reason_set(&reason, 0, "because");
+		cell_cannot_run(&cell, cases[i].error, &reason);
+		assert_int_equal(cell.skipped, cases[i].skipped);
+		assert_int_equal(cell.failed, cases[i].failed);
+		assert_string_equal(cell.reason.text, "because");
+	}
+}
+
 static void a_hanging_program_is_killed_with_its_children(void **state)
 {
 	struct fixture *fixture = *state;
@@ -268,6 +290,7 @@ int main(void)
 		CASE(carriage_returns_of_a_serial_port_are_no_garbage),
 		CASE(what_goes_wrong_ends_the_run_with_its_reason),
 		CASE(a_skip_is_a_reason_and_no_error),
+		cmocka_unit_test(what_cannot_run_here_is_skipped_and_what_went_wrong_failed),
 		CASE(a_hanging_program_is_killed_with_its_children),
 		CASE(what_a_program_leaves_running_does_not_outlive_it),
 		CASE(a_flood_of_output_is_stopped),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How tinybench drives a container engine, Docker or Podman: shell scripts of these names, first in
- * PATH, write down what they were asked for and answer as told.
+ * How tinybench drives a container engine. For Docker and Podman shell scripts of these names,
+ * first in PATH, write down what they were asked for and answer as told; runc reads a bundle.
  */
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 #include "guest/compare/arm.h"
+#include "guest/compare/oci.h"
 #include "tempdir.h"
 
 struct fixture {
@@ -162,6 +164,38 @@ static void an_engine_that_cannot_start_leaves_no_image(void **state)
 	assert_true(log_has(f, "rmi --force tinybench-%d\n"));
 }
 
+static void runc_gets_a_bundle_with_no_more_than_it_needs(void **state)
+{
+	char program[] = "/bench", word[] = "run";
+	struct argv argv = {.at = {program, word}, .nr = 2};
+	struct oci_process process = {.argv = &argv, .cgroup = "/x", .cpus = "0-1", .disk = "/d"};
+	json_t *config = oci_config(&process), *back;
+	const char *cpus, *arg, *target;
+	char *text;
+	int readonly;
+
+	(void)state;
+	assert_non_null(config);
+	text = json_dumps(config, 0);
+	back = json_loads(text, 0, NULL);
+	assert_true(json_equal(config, back));
+	assert_int_equal(json_unpack(back, "{s:{s:[s, s]}, s:{s:b}, s:{s:{s:{s:s}}}}", "process",
+				     "args", &arg, &arg, "root", "readonly", &readonly, "linux",
+				     "resources", "cpu", "cpus", &cpus),
+			 0);
+	assert_string_equal(arg, "run");
+	assert_string_equal(cpus, "0-1");
+	assert_true(readonly);
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(back, "linux"), "namespaces")), 5);
+	assert_int_equal(json_unpack(json_array_get(json_object_get(back, "mounts"), 2), "{s:s}",
+				     "destination", &target),
+			 0);
+	assert_string_equal(target, "/disk");
+	free(text);
+	json_decref(back);
+	json_decref(config);
+}
 int main(void)
 {
 #define engine_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -170,6 +204,7 @@ int main(void)
 		engine_test(podman_is_given_limits_that_any_host_allows),
 		engine_test(a_server_that_does_not_answer_is_the_reason),
 		engine_test(an_engine_that_cannot_start_leaves_no_image),
+		cmocka_unit_test(runc_gets_a_bundle_with_no_more_than_it_needs),
 	};
 
 	return cmocka_run_group_tests_name("tinybench_engine", tests, NULL, NULL);
