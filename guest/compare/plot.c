@@ -9,9 +9,13 @@
 #include "plot.h"
 #include "spawn.h"
 
-/* Told apart by any eye on light and on dark ground (after Okabe and Ito). */
+/*
+ * For light and dark ground. The first seven are told apart by any eye (after Okabe and Ito); more
+ * arms than colours begin again.
+ */
 static const char *const colors[] = {"#2a78c8", "#d9702b", "#2b9a72", "#b05fb0",
-				     "#b8961e", "#5aa9d6", "#8a8a8a"};
+				     "#b8961e", "#5aa9d6", "#8a8a8a", "#c8484f",
+				     "#7d6fd6", "#1f9fa0", "#d0699b", "#7f9a34"};
 
 const char *plot_color(const struct dataset *data, const char *arm)
 {

@@ -81,6 +81,27 @@ static void a_name_is_no_command(void **state)
 	dataset_free(&data);
 }
 
+/* Native, container and vm, and two of them with three kinds of pages: the paging curve. */
+static void the_arms_of_make_bench_have_a_colour_each(void **state)
+{
+	static const char *const names[] = {
+		"native",	   "container",	      "vm",
+		"native:pages=4k", "vm:pages=4k",     "native:pages=thp",
+		"vm:pages=thp",	   "native:pages=2m", "vm:pages=2m"};
+	const char *arms[sizeof(names) / sizeof(names[0])];
+	struct dataset data;
+
+	(void)state;
+	dataset_init(&data);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		arms[i] = dataset_arm(&data, names[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(plot_color(&data, arms[i]),
+						plot_color(&data, arms[j]));
+	}
+	dataset_free(&data);
+}
+
 /* However many arms there are, each of their marks is nearer to its own line than to the next. */
 static void marks_stay_beside_the_name_of_their_benchmark(void **state)
 {
@@ -142,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_no_command),
+		cmocka_unit_test(the_arms_of_make_bench_have_a_colour_each),
 		cmocka_unit_test(marks_stay_beside_the_name_of_their_benchmark),
 		cmocka_unit_test(power_is_that_of_the_work_in_the_colour_of_the_arm),
 	};
