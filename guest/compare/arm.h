@@ -53,6 +53,8 @@ struct arm_class {
 	void (*clean_up)(struct arm *arm);
 	/* Removes what prepare() has made elsewhere than in arm->work. May be NULL. */
 	void (*release)(struct arm *arm);
+	/* Whether its processes are no children of the one that command() starts. May be NULL. */
+	bool (*out_of_sight)(const struct arm *arm);
 	/* Says what an exit status means, if it knows. May be NULL. */
 	const char *(*status_text)(int status);
 	/* Bytes that one has to ship to run this arm elsewhere. May be NULL. */

@@ -22,7 +22,9 @@ static bool is_engine(const struct arm *arm, const char *engine)
 	return arm->program && strcmp(arm->program, engine) == 0;
 }
 
-/* Those that take no bundle but an image of their own store, and talk to somebody who may be away.
+/*
+ * Docker and Podman: they take no bundle but an image of their own store, and their containers are
+ * children of a daemon or of conmon.
  */
 static bool has_images(const struct arm *arm)
 {
@@ -369,5 +371,6 @@ const struct arm_class arm_container = {
 	.command = container_command,
 	.clean_up = container_clean_up,
 	.release = remove_image,
+	.out_of_sight = has_images,
 	.image_bytes = container_image_bytes,
 };

@@ -72,10 +72,10 @@ static bool time_starts(struct session *session, struct arm *arm, struct cell *c
 	unsigned int i;
 	int64_t end_ns;
 
-	for (i = 0; goes_on && !cell->failed && i <= session->settings->samples; i++) {
+	for (i = 0; goes_on && i <= session->settings->samples; i++) {
 		goes_on = run_once(session, arm, cell, &job, NULL, &result);
 		end_ns = to_first_output ? result.first_output_ns : result.end_ns;
-		if (!goes_on || cell->failed)
+		if (!goes_on || cell->failed || cell->skipped)
 			break;
 		if (!end_ns) {
 			cell_fail(cell, "ended without any output");
@@ -98,16 +98,12 @@ bool life_total(struct session *session, struct arm *arm, struct cell *cell)
 	return time_starts(session, arm, cell, false);
 }
 
-/*
- * Docker's and Podman's containers are children of a daemon and of conmon, which are in no tree of
- * ours: the figures of their client would not be the container's.
- */
+/* The figures of what was started would not be the arm's. */
 static bool is_out_of_sight(const struct arm *arm, struct cell *cell)
 {
 	struct reason reason;
 
-	if (!arm->program ||
-	    (strcmp(arm->program, "docker") != 0 && strcmp(arm->program, "podman") != 0))
+	if (!arm->class->out_of_sight || !arm->class->out_of_sight(arm))
 		return false;
 	reason_set(&reason, 0, "%s's processes are not tinybench's to look at", arm->program);
 	cell_skip(cell, reason.text);
@@ -124,9 +120,11 @@ bool life_pss(struct session *session, struct arm *arm, struct cell *cell)
 	if (is_out_of_sight(arm, cell))
 		return true;
 	goes_on = run_once(session, arm, cell, &job, &probe, &result);
-	if (goes_on && !cell->failed && probe.peak_pss_kib == 0)
+	if (!goes_on || cell->failed || cell->skipped)
+		return goes_on;
+	if (probe.peak_pss_kib == 0)
 		cell_fail(cell, "ended before its memory could be read");
-	if (!cell->failed)
+	else
 		cell_add(cell, (double)probe.peak_pss_kib);
 	return goes_on;
 }

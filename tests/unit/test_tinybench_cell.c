@@ -19,6 +19,8 @@
 #include <cmocka.h>
 
 #include "guest/compare/cell.h"
+#include "guest/compare/own.h"
+#include "guest/compare/session.h"
 #include "tempdir.h"
 
 #define BEGIN "echo '{\"event\":\"begin\",\"env\":\"linux\",\"cpus\":1,\"tsc_hz\":1}'\n"
@@ -213,6 +215,39 @@ static void what_cannot_run_here_is_skipped_and_what_went_wrong_failed(void **st
 	}
 }
 
+static int cannot_run(struct arm *arm, const struct job *job, struct argv *argv,
+		      struct reason *reason)
+{
+	(void)arm;
+	(void)job;
+	(void)argv;
+	return reason_set(reason, -EOPNOTSUPP, "not on this host");
+}
+
+/* From outside too: neither a figure of 0 nor a failure comes after the reason. */
+static void an_arm_that_cannot_run_is_skipped_in_what_tinybench_measures_itself(void **state)
+{
+	static const struct arm_class class = {.name = "none", .command = cannot_run};
+	static const char *const benches[] = {"life.first_output", "life.total", "life.pss",
+					      "life.idle_cpu", "life.idle_wakeups"};
+	struct settings settings = {.samples = 2, .timeout_s = 1};
+	struct idle_reading idle = {0};
+	struct arm arm = {.class = &class, .name = "none"};
+	struct session session = {
+		.settings = &settings, .arms = &arm, .idle = &idle, .signal_fd = -1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+		struct cell cell = {0};
+
+		assert_true(own_find(benches[i])->measure(&session, &arm, &cell));
+		assert_true(cell.skipped);
+		assert_false(cell.failed);
+		assert_int_equal(cell.nr_staged, 0);
+		assert_string_equal(cell.reason.text, "not on this host");
+	}
+}
+
 static void a_hanging_program_is_killed_with_its_children(void **state)
 {
 	struct fixture *fixture = *state;
@@ -291,6 +326,8 @@ int main(void)
 		CASE(what_goes_wrong_ends_the_run_with_its_reason),
 		CASE(a_skip_is_a_reason_and_no_error),
 		cmocka_unit_test(what_cannot_run_here_is_skipped_and_what_went_wrong_failed),
+		cmocka_unit_test(
+			an_arm_that_cannot_run_is_skipped_in_what_tinybench_measures_itself),
 		CASE(a_hanging_program_is_killed_with_its_children),
 		CASE(what_a_program_leaves_running_does_not_outlive_it),
 		CASE(a_flood_of_output_is_stopped),
