@@ -9,12 +9,12 @@ Q       := $(if $(V),,@)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wimplicit-fallthrough \
         -Wconversion $(if $(CI),-Werror)
-CPPFLAGS += -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -D_GNU_SOURCE -DTINYVMM_VERSION='"$(VERSION)"'
 # Small by default, since nearly all of the program is cold; what an exit or a request passes is
 # built for speed.
 CFLAGS   ?= -g
 OPT      := -Os
-HOT      := vmm/vcpu vmm/exitstat vmm/histogram vmm/core/bus vmm/core/gmem virtio/virtq \
+HOT      := vmm/vcpu vmm/stats/exitstat vmm/stats/histogram vmm/core/bus vmm/core/gmem virtio/virtq \
             virtio/vchain virtio/vdev virtio/mmio virtio/blk virtio/blk_request virtio/net
 $(HOT:%=$B/obj/%.o): OPT := -O2
 # No unwind tables: nothing here unwinds, and a debugger has the debug information.
@@ -26,20 +26,20 @@ LDFLAGS  += -pthread -Wl,--gc-sections,-O1,--as-needed,-z,now,-z,noseparate-code
 LDLIBS   := -Wl,-Bstatic -lfdt -laio -lz -Wl,-Bdynamic
 
 # ---- the program: everything under vmm/, devices/ and virtio/ -------------------------------
-VMM_SRC  := $(wildcard vmm/*.c vmm/*/*.c devices/*.c virtio/*.c)
+VMM_SRC  := $(wildcard vmm/*.c vmm/*/*.c vmm/x86/*/*.c devices/*.c virtio/*.c)
 VMM_OBJ  := $(VMM_SRC:%.c=$B/obj/%.o)
 # What unit tests may link: all that needs no KVM, or can be given a fake one.
 PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/run.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
-# tinybench: everything under guest/compare/; unit tests may link all of it but main().
-COMPARE_SRC := $(wildcard guest/compare/*.c)
-COMPARE_LIB := $(filter-out %/main.c,$(COMPARE_SRC))
+# tinybench: everything under guest/tinybench/; unit tests may link all of it but main().
+TINYBENCH_SRC := $(wildcard guest/tinybench/*.c guest/tinybench/*/*.c)
+TINYBENCH_LIB := $(filter-out %/main.c,$(TINYBENCH_SRC))
 
 # ---- guests and tests: each file a program ------------------------------------------------------
 PAYLOADS   := $(patsubst guest/payload/%.S,$B/guest/%.elf,$(wildcard guest/payload/*.S))
 KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests/kvm/guest/*.S)) \
 	      $(foreach ring,0 3,$(patsubst tests/kvm/guest/%.c,$B/tests/kvm/%.ring$(ring).elf,\
 	      $(wildcard tests/kvm/guest/*.c))) $B/tests/kvm/multiboot.elf32 $B/tests/kvm/multiboot.flat
-KVM_TOOLS  := $(patsubst tests/kvm/%.c,$B/tests/kvm/%,$(wildcard tests/kvm/*.c))
+KVM_TOOLS  := $(patsubst %.c,$B/%,$(wildcard tests/kvm/*.c tests/bench/*.c))
 UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -59,7 +59,7 @@ $B/tinyvmm: $(VMM_OBJ) Makefile
 	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
 
-$B/tinybench: $(COMPARE_SRC:%.c=$B/obj/%.o)
+$B/tinybench: $(TINYBENCH_SRC:%.c=$B/obj/%.o)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
 
 $B/obj/%.o: %.c
@@ -132,13 +132,13 @@ $B/tests/kvm/%.elf32: $B/tests/kvm/%.elf
 $B/tests/kvm/%.flat: $B/tests/kvm/%.elf
 	$Qobjcopy -O binary $< $@
 
-$B/tests/kvm/%: tests/kvm/%.c
+$(KVM_TOOLS): $B/%: %.c
 	@mkdir -p $(@D)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
 
 # ---- unit tests, twice: as built, and under ASan and UBSan --------------------------------------
-$B/obj/libpure.a: $(patsubst %.c,$B/obj/%.o,$(PURE_SRC) $(COMPARE_LIB))
-$B/san/libpure.a: $(patsubst %.c,$B/san/%.o,$(PURE_SRC) $(COMPARE_LIB))
+$B/obj/libpure.a: $(patsubst %.c,$B/obj/%.o,$(PURE_SRC) $(TINYBENCH_LIB))
+$B/san/libpure.a: $(patsubst %.c,$B/san/%.o,$(PURE_SRC) $(TINYBENCH_LIB))
 $B/obj/libpure.a $B/san/libpure.a:
 	$Qrm -f $@ && ar rcs $@ $^
 
@@ -170,7 +170,7 @@ demo: deps
 
 bench: export START := $(shell date +%s)
 bench: all $(KVM_GUESTS) $(KVM_TOOLS)
-	$QROUNDS=$(or $(ROUNDS),$(if $(QUICK),20,100)) tests/bench.sh $B $(if $(QUICK),--quick)
+	$QROUNDS=$(or $(ROUNDS),$(if $(QUICK),20,100)) tests/bench/bench.sh $B $(if $(QUICK),--quick)
 
 # libFuzzer needs clang; FUZZ_SECONDS bounds each target.
 FUZZ_SECONDS ?= 30
@@ -184,7 +184,7 @@ fuzz: $(FUZZERS)
 SOURCES = $(shell git ls-files '*.c' '*.h')
 lint:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
-		--suppress=ctuuninitvar -I. -Ivmm -D_GNU_SOURCE -DTINYVMM_VERSION='""' $(VMM_SRC) $(COMPARE_SRC)
+		--suppress=ctuuninitvar -I. -D_GNU_SOURCE -DTINYVMM_VERSION='""' $(VMM_SRC) $(TINYBENCH_SRC)
 	clang-format --dry-run --Werror $(SOURCES)
 format:
 	clang-format -i $(SOURCES)

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 #define DEBUG_EXIT_NR_PORTS 4
 

@@ -12,8 +12,8 @@
 
 #include <stdint.h>
 
-#include "core/chario.h"
-#include "core/device.h"
+#include "vmm/core/chario.h"
+#include "vmm/core/device.h"
 
 /*
  * Claims `port`; writes to `host`, which outlives the device. Uses env's pio and log. 0 or -errno.

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 /* Claims the two ports; uses env's pio and end. 0 or -errno. */
 int i8042_create(const struct device_env *env, uint16_t data_port, uint16_t command_port,

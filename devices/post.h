@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 /* Claims `port`; uses env's pio and log. 0 or -errno. */
 int post_create(const struct device_env *env, uint16_t port, struct device **device);

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 struct power_layout {
 	uint16_t port;		      /* the first of `nr_ports` */

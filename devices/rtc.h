@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 #define RTC_NR_PORTS 2 /* index, data */
 

@@ -19,8 +19,8 @@
 
 #include <stdint.h>
 
-#include "core/chario.h"
-#include "core/device.h"
+#include "vmm/core/chario.h"
+#include "vmm/core/device.h"
 
 #define SERIAL_NR_PORTS 8
 

@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 #define TIMESTAMP_NR_PORTS 12
 

@@ -5,7 +5,7 @@
 #ifndef VIRTIO_BLK_H
 #define VIRTIO_BLK_H
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/disk.h"
 #include "virtio/vdev.h"
 

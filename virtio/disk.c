@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/parse.h"
+#include "vmm/core/parse.h"
 
 #define PROBE_MAX_BYTES	   4096u      /* the largest block size that O_DIRECT is tried with */
 #define PHYSICAL_MAX_BYTES (1u << 20) /* what is larger is a stripe or a guess, not a block */

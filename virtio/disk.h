@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/err.h"
+#include "vmm/core/err.h"
 
 enum disk_cache {
 	DISK_CACHE_WRITEBACK, /* through the host's page cache; flush is fdatasync(2) */

@@ -8,7 +8,7 @@
 #ifndef VIRTIO_MMIO_H
 #define VIRTIO_MMIO_H
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/vdev.h"
 
 #define VIRTIO_MMIO_SLOT_BYTES 0x1000

@@ -3,7 +3,7 @@
 #ifndef VIRTIO_NET_H
 #define VIRTIO_NET_H
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/tap.h"
 #include "virtio/vdev.h"
 

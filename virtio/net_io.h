@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "core/evloop.h"
+#include "vmm/core/evloop.h"
 #include "virtio/tap.h"
 #include "virtio/vdev.h"
 

@@ -3,7 +3,7 @@
 #ifndef VIRTIO_RNG_H
 #define VIRTIO_RNG_H
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/vdev.h"
 
 int rng_create(const struct device_env *env, struct vdev **vdev);

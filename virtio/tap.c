@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/parse.h"
+#include "vmm/core/parse.h"
 
 /* What a guest may ask for: checksums, and TCP segments of up to 64 KiB. */
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)

@@ -13,7 +13,7 @@
 
 #include <net/if.h>
 
-#include "core/err.h"
+#include "vmm/core/err.h"
 
 #define TAP_MAC_BYTES 6
 

@@ -15,9 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/evloop.h"
-#include "core/gmem.h"
-#include "core/log.h"
+#include "vmm/core/evloop.h"
+#include "vmm/core/gmem.h"
+#include "vmm/core/log.h"
 #include "virtio/virtq.h"
 
 /* Device status (2.1). */

@@ -25,7 +25,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "core/gmem.h"
+#include "vmm/core/gmem.h"
 
 #define VIRTQ_MAX_SIZE 256 /* what our devices offer; a power of two (2.7) */
 

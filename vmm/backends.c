@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What outlives a reset, opened in order and closed in reverse. */
-#include "backends.h"
+#include "vmm/backends.h"
 
 #include <string.h>
 

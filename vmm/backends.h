@@ -9,10 +9,10 @@
 
 #include <stdbool.h>
 
-#include "config.h"
-#include "console.h"
-#include "core/err.h"
-#include "core/log.h"
+#include "vmm/config/config.h"
+#include "vmm/console/console.h"
+#include "vmm/core/err.h"
+#include "vmm/core/log.h"
 #include "virtio/disk.h"
 #include "virtio/tap.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine as data: memory map, NUMA nodes, switches; and its text for --dry-run. */
-#include "describe.h"
+#include "vmm/describe.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "config_values.h"
-#include "device_table.h"
+#include "vmm/config/values.h"
+#include "vmm/device_table.h"
 
 #define NODE_ALIGN_BYTES (2ull << 20) /* a node begins where a large page may */
 #define DISTANCE_LOCAL	 10	      /* ACPI 6.5, 5.2.17 */

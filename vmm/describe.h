@@ -8,10 +8,10 @@
 
 #include <stdio.h>
 
-#include "config.h"
-#include "core/gmem.h"
-#include "x86/board.h"
-#include "x86/boot.h"
+#include "vmm/config/config.h"
+#include "vmm/core/gmem.h"
+#include "vmm/x86/board.h"
+#include "vmm/x86/boot/boot.h"
 
 /*
  * Memory map, NUMA nodes and the switches of the machine, for the topology in board->topo. The

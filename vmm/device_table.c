@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The two tables of devices, and what is made from them. */
-#include "device_table.h"
+#include "vmm/device_table.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,7 @@
 #include "virtio/mmio.h"
 #include "virtio/net.h"
 #include "virtio/rng.h"
-#include "x86/memmap.h"
+#include "vmm/x86/memmap.h"
 
 #define NO_GSI UINT32_MAX
 

@@ -8,10 +8,10 @@
 
 #include <stdio.h>
 
-#include "backends.h"
-#include "core/device.h"
-#include "core/err.h"
-#include "x86/board.h"
+#include "vmm/backends.h"
+#include "vmm/core/device.h"
+#include "vmm/core/err.h"
+#include "vmm/x86/board.h"
 
 /* At most: the fixed chips and every slot. */
 #define DEVICE_TABLE_MAX 32

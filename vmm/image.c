@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernel and initrd files: opened, mapped, inflated. */
-#include "image.h"
+#include "vmm/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "x86/boot.h"
+#include "vmm/x86/boot/boot.h"
 
 /* A kernel inflates to a few times its size; a gzip bomb does not get to fill the host. */
 #define INFLATED_MAX_BYTES (1ull << 30)

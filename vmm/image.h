@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/err.h"
+#include "vmm/core/err.h"
 
 struct image_file {
 	const char *option; /* "--kernel", for messages */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One life of the machine: built in the order that KVM wants, run, taken down in reverse. */
-#include "machine.h"
+#include "vmm/machine.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,19 +11,19 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "config_values.h"
-#include "describe.h"
-#include "device_table.h"
-#include "exit_status.h"
+#include "vmm/config/values.h"
+#include "vmm/describe.h"
+#include "vmm/device_table.h"
+#include "vmm/core/exit_status.h"
 #include "guest/abi.h"
-#include "hostcpu.h"
-#include "hostmem.h"
-#include "kvm/stats.h"
-#include "vcpu.h"
-#include "x86/acpi.h"
-#include "x86/boot.h"
-#include "x86/cpu.h"
-#include "x86/fdt.h"
+#include "vmm/host/cpus.h"
+#include "vmm/host/memory.h"
+#include "vmm/kvm/stats.h"
+#include "vmm/vcpu.h"
+#include "vmm/x86/tables/acpi.h"
+#include "vmm/x86/boot/boot.h"
+#include "vmm/x86/cpu.h"
+#include "vmm/x86/tables/fdt.h"
 
 struct machine {
 	const struct machine_parts *parts;

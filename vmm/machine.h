@@ -11,16 +11,16 @@
 
 #include <stdbool.h>
 
-#include "backends.h"
-#include "config.h"
-#include "core/err.h"
-#include "core/evloop.h"
-#include "core/log.h"
-#include "exitstat.h"
-#include "image.h"
-#include "kvm/vm.h"
-#include "x86/board.h"
-#include "x86/cpuid.h"
+#include "vmm/backends.h"
+#include "vmm/config/config.h"
+#include "vmm/core/err.h"
+#include "vmm/core/evloop.h"
+#include "vmm/core/log.h"
+#include "vmm/stats/exitstat.h"
+#include "vmm/image.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/x86/board.h"
+#include "vmm/x86/cpuid.h"
 
 /* What a life is made from. All of it is borrowed and outlives the machine. */
 struct machine_parts {

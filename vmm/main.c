@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "core/err.h"
-#include "core/log.h"
-#include "exit_status.h"
-#include "run.h"
+#include "vmm/config/config.h"
+#include "vmm/core/err.h"
+#include "vmm/core/log.h"
+#include "vmm/core/exit_status.h"
+#include "vmm/run.h"
 
 /*
  * Started with a standard descriptor closed (`>&-`), the next file to be opened, a disk perhaps,

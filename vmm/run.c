@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole run: what outlives a life is prepared here, and the report is made. */
-#include "run.h"
+#include "vmm/run.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,18 +11,18 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include "backends.h"
-#include "console_tty.h"
-#include "describe.h"
-#include "device_table.h"
-#include "exit_status.h"
-#include "exitstat.h"
-#include "hostcpu.h"
-#include "image.h"
-#include "kvm/vm.h"
-#include "machine.h"
-#include "vcpu.h"
-#include "x86/cpu.h"
+#include "vmm/backends.h"
+#include "vmm/console/tty.h"
+#include "vmm/describe.h"
+#include "vmm/device_table.h"
+#include "vmm/core/exit_status.h"
+#include "vmm/stats/exitstat.h"
+#include "vmm/host/cpus.h"
+#include "vmm/image.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/machine.h"
+#include "vmm/vcpu.h"
+#include "vmm/x86/cpu.h"
 
 /* Room for KVM's counters of the VM, and of each vCPU: twice what any KVM has. */
 #define KVM_COUNTERS_EACH 128

@@ -6,9 +6,9 @@
 #ifndef VMM_RUN_H
 #define VMM_RUN_H
 
-#include "config.h"
-#include "core/err.h"
-#include "core/log.h"
+#include "vmm/config/config.h"
+#include "vmm/core/err.h"
+#include "vmm/core/log.h"
 
 /* How the run ended. */
 struct run_end {

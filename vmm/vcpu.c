@@ -2,7 +2,7 @@
 /*
  * The run loop and the exit dispatch table. After the Linux KVM API, api.rst section 5.
  */
-#include "vcpu.h"
+#include "vmm/vcpu.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include "exit_status.h"
-#include "x86/cpu.h"
+#include "vmm/core/exit_status.h"
+#include "vmm/x86/cpu.h"
 
 /* A vCPU's thread calls nothing deep; guard page and all. */
 #define VCPU_STACK_BYTES (128u << 10)

@@ -12,12 +12,12 @@
 #include <stdbool.h>
 #include <pthread.h>
 
-#include "core/bus.h"
-#include "core/exit_clock.h"
-#include "core/gmem.h"
-#include "core/log.h"
-#include "exitstat.h"
-#include "kvm/vm.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/exit_clock.h"
+#include "vmm/core/gmem.h"
+#include "vmm/core/log.h"
+#include "vmm/stats/exitstat.h"
+#include "vmm/kvm/vm.h"
 
 /* How the run loops run. They look before each entry, so the change holds from the next one on. */
 enum vcpu_mode {

@@ -6,7 +6,7 @@
  */
 #include <linux/virtio_blk.h>
 
-#include "fuzz_vdev.h"
+#include "tests/fuzz/fuzz_vdev.h"
 #include "virtio/blk.h"
 
 #define RAM_BYTES     0x2000u

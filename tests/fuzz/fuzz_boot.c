@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "x86/boot.h"
+#include "vmm/x86/boot/boot.h"
 
 #define RAM_MAX	     (64u << 20)
 #define INFLATED_MAX (1u << 20)

@@ -11,7 +11,7 @@
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
 
-#include "fuzz_vdev.h"
+#include "tests/fuzz/fuzz_vdev.h"
 #include "virtio/net.h"
 
 #define RAM_BYTES    0x2000u

@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/vdev.h"
 
 #define QUEUE_SIZE  16u

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 

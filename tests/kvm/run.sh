@@ -24,7 +24,7 @@ if [ ! -e /dev/kvm ]; then
 	why="this machine has no /dev/kvm"
 elif [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	why="no permission to open /dev/kvm; run as a member of group $(stat -c %G /dev/kvm)"
-elif "$GUESTS/floor" "$GUESTS/three.elf" >"$WORK/out" 2>&1; then
+elif "$build/tests/bench/floor" "$GUESTS/three.elf" >"$WORK/out" 2>&1; then
 	why=
 else
 	why="/dev/kvm does not work here: $(excerpt "$WORK/out")"

@@ -21,8 +21,8 @@
 
 #include <cmocka.h>
 
-#include "fake_driver.h"
-#include "image.h"
+#include "tests/unit/fake_driver.h"
+#include "tests/unit/image.h"
 #include "virtio/blk.h"
 #include "virtio/blk_request.h"
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "x86/boot.h"
+#include "vmm/x86/boot/boot.h"
 
 #define MIB (1ull << 20)
 

@@ -30,7 +30,7 @@
 
 #include <cmocka.h>
 
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define PATIENCE_MS  10000 /* until a test fails instead of hanging */

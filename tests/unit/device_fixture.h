@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 
 struct fixture {
 	struct bus pio;

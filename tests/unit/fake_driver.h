@@ -36,7 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/device.h"
+#include "vmm/core/device.h"
 #include "virtio/mmio.h"
 #include "virtio/vdev.h"
 

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "tempdir.h"
+#include "tests/unit/tempdir.h"
 #include "virtio/disk.h"
 
 #define IMAGE_SECTOR DISK_SECTOR_BYTES

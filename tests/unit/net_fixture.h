@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-#include "fake_driver.h"
+#include "tests/unit/fake_driver.h"
 #include "virtio/net.h"
 
 #define ALL	     (~0ull)

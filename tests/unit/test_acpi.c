@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "iasl.h"
-#include "x86/acpi.h"
-#include "x86/acpi_tables.h"
+#include "tests/unit/iasl.h"
+#include "vmm/x86/tables/acpi.h"
+#include "vmm/x86/tables/acpi_tables.h"
 
 #define RAM_BYTES 0x100000u
 

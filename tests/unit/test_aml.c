@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "iasl.h"
-#include "x86/aml.h"
+#include "tests/unit/iasl.h"
+#include "vmm/x86/tables/aml.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

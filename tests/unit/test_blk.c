@@ -3,7 +3,7 @@
  * virtio-blk (virtio 1.2, section 5.2) as a driver sees it: what the device says about itself, and
  * what each request does, however it is cut and whatever it asks for.
  */
-#include "blk_fixture.h"
+#include "tests/unit/blk_fixture.h"
 
 /* ---- what the device says about itself ---- */
 

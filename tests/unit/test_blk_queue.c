@@ -3,7 +3,7 @@
  * How virtio-blk moves requests: what a completed one is worth, batches and back-pressure, and what
  * faults and resets leave behind.
  */
-#include "blk_fixture.h"
+#include "tests/unit/blk_fixture.h"
 
 /* ---- what a completed write is worth ---- */
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "boot_fixture.h"
+#include "tests/unit/boot_fixture.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

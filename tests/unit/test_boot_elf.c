@@ -2,7 +2,7 @@
 /* ELF images: System V gABI chapters 4 and 5, guest/abi.h, and Xen's PVH boot ABI. */
 #include <errno.h>
 
-#include "boot_fixture.h"
+#include "tests/unit/boot_fixture.h"
 #include "guest/abi.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "boot_fixture.h"
+#include "tests/unit/boot_fixture.h"
 
 #define PLAIN_BYTES (3u << 20) /* more than the first guess of the output's size */
 

@@ -2,7 +2,7 @@
 /* bzImage, against Documentation/arch/x86/boot.rst and zero-page.rst. */
 #include <errno.h>
 
-#include "boot_fixture.h"
+#include "tests/unit/boot_fixture.h"
 
 #define ZERO_PAGE MEMMAP_ZERO_PAGE
 

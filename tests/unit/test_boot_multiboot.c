@@ -2,7 +2,7 @@
 /* Multiboot images, against the specification's version 0.6.96. */
 #include <errno.h>
 
-#include "boot_fixture.h"
+#include "tests/unit/boot_fixture.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/bus.h"
+#include "vmm/core/bus.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

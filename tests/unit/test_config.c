@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "command_line.h"
-#include "config.h"
+#include "tests/unit/command_line.h"
+#include "vmm/config/config.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

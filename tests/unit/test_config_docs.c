@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "config.h"
-#include "exit_status.h"
+#include "vmm/config/config.h"
+#include "vmm/core/exit_status.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

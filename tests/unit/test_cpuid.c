@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "x86/cpuid.h"
+#include "vmm/x86/cpuid.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "image.h"
+#include "tests/unit/image.h"
 #include "virtio/disk.h"
 
 #define SECTORS 256u /* of the test image: 128 KiB */

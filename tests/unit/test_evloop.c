@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "core/evloop.h"
+#include "vmm/core/evloop.h"
 
 /* A counter: each wake-up takes one from the eventfd; at `stop_after` of them the loop ends. */
 struct bell {

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "exitstat.h"
-#include "tempdir.h"
+#include "vmm/stats/exitstat.h"
+#include "tests/unit/tempdir.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

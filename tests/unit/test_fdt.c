@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "x86/fdt.h"
+#include "vmm/x86/tables/fdt.h"
 
 /* A board that has everything: 8 vCPUs, two nodes, 14 slots. */
 static struct board full_board(void)

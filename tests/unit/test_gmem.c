@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/gmem.h"
+#include "vmm/core/gmem.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGE	     4096ull

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "histogram.h"
+#include "vmm/stats/histogram.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "hostcpu.h"
-#include "tempdir.h"
+#include "vmm/host/cpus.h"
+#include "tests/unit/tempdir.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

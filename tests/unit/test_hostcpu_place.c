@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "hostcpu.h"
+#include "vmm/host/cpus.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#include "hostfile.h"
-#include "hostmem.h"
-#include "tempdir.h"
+#include "vmm/host/file.h"
+#include "vmm/host/memory.h"
+#include "tests/unit/tempdir.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "tempdir.h"
+#include "tests/unit/tempdir.h"
 #include "vmm/image.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "core/err.h"
-#include "core/log.h"
+#include "vmm/core/err.h"
+#include "vmm/core/log.h"
 
 /* A log into a file, and what is in it since the last look. */
 struct capture {

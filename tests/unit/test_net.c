@@ -3,7 +3,7 @@
  * virtio-net (virtio 1.2, section 5.1) as a driver sees it: what the device says about itself,
  * transmitting, the link, and resets.
  */
-#include "net_fixture.h"
+#include "tests/unit/net_fixture.h"
 
 /* ---- what the device says about itself ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How virtio-net receives (virtio 1.2, 5.1.6.3, 5.1.6.4): buffers, merging, waiting, headers. */
-#include "net_fixture.h"
+#include "tests/unit/net_fixture.h"
 
 /* 5.1.6.3.2, 5.1.6.4: any packet over buffers of any size; the header counts them. */
 static void a_packet_fills_as_many_buffers_as_it_needs(void **state)

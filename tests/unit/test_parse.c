@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/parse.h"
+#include "vmm/core/parse.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

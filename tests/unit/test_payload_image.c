@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "boot_fixture.h"
+#include "tests/unit/boot_fixture.h"
 
 #define IMAGE "guest/payload.bzImage" /* below the build directory, as this program is */
 

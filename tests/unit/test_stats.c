@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/prng.h"
-#include "guest/compare/stats.h"
+#include "guest/tinybench/base/prng.h"
+#include "guest/tinybench/data/stats.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

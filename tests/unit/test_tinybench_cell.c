@@ -18,10 +18,10 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/cell.h"
-#include "guest/compare/own.h"
-#include "guest/compare/session.h"
-#include "tempdir.h"
+#include "guest/tinybench/measure/cell.h"
+#include "guest/tinybench/measure/own.h"
+#include "guest/tinybench/measure/session.h"
+#include "tests/unit/tempdir.h"
 
 #define BEGIN "echo '{\"event\":\"begin\",\"env\":\"linux\",\"cpus\":1,\"tsc_hz\":1}'\n"
 #define END   "echo '{\"event\":\"end\"}'\n"

@@ -13,14 +13,14 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/arm.h"
-#include "guest/compare/dataset.h"
-#include "guest/compare/diff.h"
-#include "guest/compare/file.h"
-#include "guest/compare/names.h"
-#include "guest/compare/settings.h"
-#include "guest/compare/summary.h"
-#include "tempdir.h"
+#include "guest/tinybench/arms/arm.h"
+#include "guest/tinybench/data/dataset.h"
+#include "guest/tinybench/diff.h"
+#include "guest/tinybench/base/file.h"
+#include "guest/tinybench/base/names.h"
+#include "guest/tinybench/base/settings.h"
+#include "guest/tinybench/data/summary.h"
+#include "tests/unit/tempdir.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/arm.h"
-#include "guest/compare/oci.h"
-#include "tempdir.h"
+#include "guest/tinybench/arms/arm.h"
+#include "guest/tinybench/arms/oci.h"
+#include "tests/unit/tempdir.h"
 
 struct fixture {
 	struct tempdir dir;

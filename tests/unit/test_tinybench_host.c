@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/host.h"
-#include "guest/compare/rapl.h"
-#include "tempdir.h"
+#include "guest/tinybench/host/host.h"
+#include "guest/tinybench/host/rapl.h"
+#include "tests/unit/tempdir.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/paging.h"
+#include "guest/tinybench/report/paging.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/plot.h"
+#include "guest/tinybench/report/plot.h"
 
 #define HOSTILE "exec:/it's\nsystem('touch x')"
 

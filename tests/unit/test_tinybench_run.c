@@ -18,14 +18,14 @@
 
 #include <cmocka.h>
 
-#include "guest/compare/dataset.h"
-#include "guest/compare/diff.h"
-#include "guest/compare/file.h"
-#include "guest/compare/own.h"
-#include "guest/compare/run.h"
-#include "guest/compare/session.h"
-#include "guest/compare/settings.h"
-#include "tempdir.h"
+#include "guest/tinybench/data/dataset.h"
+#include "guest/tinybench/diff.h"
+#include "guest/tinybench/base/file.h"
+#include "guest/tinybench/measure/own.h"
+#include "guest/tinybench/run.h"
+#include "guest/tinybench/measure/session.h"
+#include "guest/tinybench/base/settings.h"
+#include "tests/unit/tempdir.h"
 
 #define LIST \
 	"echo '{\"bench\":\"cpu.noploop\",\"unit\":\"ms\",\"better\":\"lower\",\"text\":\"t\"}'\n"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "x86/topology.h"
+#include "vmm/x86/topology.h"
 
 #define CASES(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -21,9 +21,9 @@
 
 #include <cmocka.h>
 
-#include "exit_status.h"
-#include "vcpu.h"
-#include "x86/cpu.h"
+#include "vmm/core/exit_status.h"
+#include "vmm/vcpu.h"
+#include "vmm/x86/cpu.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dispatch of guest accesses to devices. bus_find() is on the path of every exit. */
-#include "core/bus.h"
+#include "vmm/core/bus.h"
 
 #include <errno.h>
 #include <string.h>

@@ -11,14 +11,14 @@
 #ifndef CORE_DEVICE_H
 #define CORE_DEVICE_H
 
-#include "core/bus.h"
-#include "core/doorbell.h"
-#include "core/evloop.h"
-#include "core/exit_clock.h"
-#include "core/gmem.h"
-#include "core/guest_end.h"
-#include "core/irq.h"
-#include "core/log.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/doorbell.h"
+#include "vmm/core/evloop.h"
+#include "vmm/core/exit_clock.h"
+#include "vmm/core/gmem.h"
+#include "vmm/core/guest_end.h"
+#include "vmm/core/irq.h"
+#include "vmm/core/log.h"
 
 struct device_env {
 	struct gmem *mem;

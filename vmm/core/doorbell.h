@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "core/gmem.h"
+#include "vmm/core/gmem.h"
 
 struct doorbell {
 	/* A 4-byte write of `value` to `at` signals the eventfd `fd`. 0 or -errno. */

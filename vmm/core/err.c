@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Errors that a user will read: one sentence in a fixed buffer, cut where it does not fit. */
-#include "core/err.h"
+#include "vmm/core/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The I/O thread's event loop, on epoll(7). */
-#include "core/evloop.h"
+#include "vmm/core/evloop.h"
 
 #include <errno.h>
 #include <stdatomic.h>

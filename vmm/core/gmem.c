@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest RAM: bounds by subtraction, so that no sum can wrap past a check. */
-#include "core/gmem.h"
+#include "vmm/core/gmem.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What tinyvmm says about itself: a line a write(2), so that lines of two threads never mix. */
-#include "core/log.h"
+#include "vmm/core/log.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/parse.h"
+#include "vmm/core/parse.h"
 
 /*
  * Reads the decimal number at *text and moves *text behind it. -EINVAL: no digit there; -ERANGE:

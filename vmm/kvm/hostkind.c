@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which kind of KVM this is, from the loaded modules and CPUID. */
-#include "kvm/hostkind.h"
+#include "vmm/kvm/hostkind.h"
 
 #include <cpuid.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* KVM's binary statistics: a header, descriptors, then the values (api.rst 4.133). */
-#include "kvm/stats.h"
+#include "vmm/kvm/stats.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

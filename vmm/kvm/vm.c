@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The ioctls of /dev/kvm and of a VM (Linux Documentation/virt/kvm/api.rst, section 4). */
-#include "kvm/vm.h"
+#include "vmm/kvm/vm.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,12 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/doorbell.h"
-#include "core/err.h"
-#include "core/gmem.h"
-#include "core/irq.h"
-#include "core/log.h"
-#include "kvm/hostkind.h"
+#include "vmm/core/doorbell.h"
+#include "vmm/core/err.h"
+#include "vmm/core/gmem.h"
+#include "vmm/core/irq.h"
+#include "vmm/core/log.h"
+#include "vmm/kvm/hostkind.h"
 
 /* /dev/kvm, opened, and what it offers. */
 struct kvm {

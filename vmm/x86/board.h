@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "x86/memmap.h"
-#include "x86/topology.h"
+#include "vmm/x86/memmap.h"
+#include "vmm/x86/topology.h"
 
 /* Values as in e820 and in PVH's memory map (Xen start_info.h); both copied ACPI's 15.1. */
 enum board_range_type {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU's CPUID, MSRs and registers, through KVM (api.rst, section 4). */
-#include "x86/cpu.h"
+#include "vmm/x86/cpu.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,7 +6,7 @@
  * KVM offers the host's answers, or zeros, where the answer depends on the vCPU; a guest that
  * finds two leaves in disagreement picks one and builds wrong scheduling domains from it.
  */
-#include "x86/cpuid.h"
+#include "vmm/x86/cpuid.h"
 
 #include <errno.h>
 #include <string.h>

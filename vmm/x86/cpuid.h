@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/err.h"
-#include "x86/topology.h"
+#include "vmm/core/err.h"
+#include "vmm/x86/topology.h"
 
 #define CPUID_MAX_ENTRIES 256
 

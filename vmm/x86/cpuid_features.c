@@ -4,7 +4,7 @@
  * (arch/x86/include/asm/cpufeatures.h), and the bits of CPUID that they stand for (Intel SDM vol.
  * 2A; AMD APM vol. 3, appendix E; KVM's own leaf: Documentation/virt/kvm/x86/cpuid.rst).
  */
-#include "x86/cpuid.h"
+#include "vmm/x86/cpuid.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -3,7 +3,7 @@
  * APIC ids from vCPU numbers: each level of the topology has a bit field of its own, wide enough
  * for its members (Intel SDM vol. 3, 9.9.1; AMD APM vol. 3, E.5.2).
  */
-#include "x86/topology.h"
+#include "vmm/x86/topology.h"
 
 #include <assert.h>
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# How a guest's life ends and what tinyvmm then says (vmm/exit_status.h), and what passes between guest and
+# How a guest's life ends and what tinyvmm then says (vmm/core/exit_status.h), and what passes between guest and
 # user while it lasts.
 
 resets() {

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* tinyvmm: with the payload kernel, and with a Linux kernel around the same benchmark file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/arms/arm.h"
+#include "guest/tinybench/base/file.h"
+
+static int need_file(const struct arm *arm, const char *name, const char *remedy,
+		     struct reason *reason)
+{
+	char *path = arm_build_path(arm, name);
+	int error = 0;
+
+	if (!file_exists(path))
+		error = reason_set(reason, -ENOENT, "%s is missing; %s", path, remedy);
+	free(path);
+	return error;
+}
+
+static int need_kvm(struct reason *reason)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return reason_set(reason, -errno, "/dev/kvm: %s", strerror(errno));
+	close(fd);
+	return 0;
+}
+
+static bool has_huge_pages(const struct arm *arm)
+{
+	return arm->pages && strcmp(arm->pages, "2m") == 0;
+}
+
+/* Huge pages have to be set aside before; tinyvmm that refuses to start would say it less well. */
+static int need_huge_pages(const struct arm *arm, unsigned int memory_mib, struct reason *reason)
+{
+	unsigned int nr = (memory_mib + 1) / 2;
+	char text[32];
+
+	if (!has_huge_pages(arm))
+		return 0;
+	file_read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", text,
+		       sizeof(text));
+	if (atol(text) < (long)nr)
+		return reason_set(reason, -EOPNOTSUPP,
+				  "%ld free 2 MiB pages, %u are needed; echo %u > "
+				  "/proc/sys/vm/nr_hugepages",
+				  atol(text), nr, nr);
+	return 0;
+}
+
+static void add_tinyvmm(const struct arm *arm, const struct job *job, unsigned int memory_mib,
+			struct argv *argv)
+{
+	argv_add(argv, "%s/tinyvmm", arm->context->build_dir);
+	argv_add(argv, "--cpus");
+	argv_add(argv, "%u", job->cpus);
+	argv_add(argv, "--mem");
+	argv_add(argv, arm->pages ? "%uM,pages=%s" : "%uM", memory_mib, arm->pages);
+	if (arm->pin || (arm->context->pin && !arm->nopin))
+		argv_add(argv, arm->context->pin ? "--pin=%s" : "--pin", arm->context->pin);
+	/* A start is faster without; but nothing else ends a sleep, and traps are about them. */
+	if ((!job->bench && job->idle_s) || (job->bench && strncmp(job->bench, "trap.", 5) == 0)) {
+		argv_add(argv, "--irqchip=kernel");
+		argv_add(argv, "--rng");
+	}
+	if (job->net) {
+		argv_add(argv, "--net");
+		argv_add(argv, "tap=%s", job->net->tap);
+	}
+	if (job->disk) {
+		argv_add(argv, "--disk");
+		argv_add(argv, "%s,cache=none", job->disk);
+	}
+}
+
+static const char *vm_status_text(int status)
+{
+	switch (status) {
+	case 2:
+		return "tinyvmm refused to start it";
+	case 3:
+		return "a benchmark in the payload failed";
+	case 4:
+		return "the guest reset itself";
+	case 5:
+		return "the payload faulted";
+	case 6:
+		return "the guest shut down with a triple fault";
+	case 8:
+		return "KVM could not emulate an instruction of the guest";
+	case 10:
+		return "KVM refused to enter the guest";
+	case 12:
+		return "tinyvmm failed on the host's side";
+	default:
+		return NULL;
+	}
+}
+
+/* ---- vm ---- */
+
+static int vm_prepare(struct arm *arm, struct reason *reason)
+{
+	int error = need_file(arm, "tinyvmm", "run make", reason);
+
+	error = error ? error : need_file(arm, "guest/payload.elf", "run make", reason);
+	return error ? error : need_kvm(reason);
+}
+
+static int vm_command(struct arm *arm, const struct job *job, struct argv *argv,
+		      struct reason *reason)
+{
+	unsigned int memory_mib = job_memory_mib(job);
+	int error = need_huge_pages(arm, memory_mib, reason);
+	char *line;
+
+	if (error)
+		return error;
+	line = job_command_line(job, arm);
+	add_tinyvmm(arm, job, memory_mib, argv);
+	argv_add(argv, "--kernel");
+	argv_add(argv, "%s/guest/payload.elf", arm->context->build_dir);
+	argv_add(argv, "--initrd");
+	argv_add(argv, "%s", arm->context->bench_file);
+	argv_add(argv, "--append");
+	argv_add(argv, "%s%s", line, job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
+	free(line);
+	return 0;
+}
+
+static long long vm_image_bytes(const struct arm *arm)
+{
+	char *payload = arm_build_path(arm, "guest/payload.elf");
+	long long size = file_size(payload) + file_size(arm->context->bench_file);
+
+	free(payload);
+	return size;
+}
+
+const struct arm_class arm_vm = {
+	.name = "vm",
+	.text = "tinyvmm with the payload kernel, which runs the benchmark file in ring 3",
+	.has_vcpus = true,
+	.prepare = vm_prepare,
+	.command = vm_command,
+	.status_text = vm_status_text,
+	.image_bytes = vm_image_bytes,
+};
+
+/* ---- linux-vm ---- */
+
+#define LINUX_KERNEL  "guest/linux/vmlinuz"
+#define LINUX_INITRD  "guest/linux/bench.cpio"
+#define LINUX_VERSION "guest/linux/version"
+
+#define LINUX_LEAST_MIB 256
+
+/* Which kernel it is, for the results. */
+static char *linux_detail(const struct arm *arm)
+{
+	char *path = arm_build_path(arm, LINUX_VERSION), version[128];
+
+	file_read_line(path, version, sizeof(version));
+	free(path);
+	return version[0] ? xasprintf("Linux %s", version) : NULL;
+}
+
+static int linux_prepare(struct arm *arm, struct reason *reason)
+{
+	int error = need_file(arm, "tinyvmm", "run make", reason);
+
+	error = error ? error : need_kvm(reason);
+	if (error)
+		return error;
+	if (arm->context->software_kvm)
+		return reason_set(
+			reason, -EOPNOTSUPP,
+			"this host's KVM is kvm_pvm, which interprets ring 0, and a Linux "
+			"kernel stops early there; run it in the nested venue "
+			"(docs/testing.md)");
+	error = need_file(arm, LINUX_KERNEL, "run make linux-guest", reason);
+	error = error ? error : need_file(arm, LINUX_INITRD, "run make linux-guest", reason);
+	if (!error)
+		arm->detail = linux_detail(arm);
+	return error;
+}
+
+static int linux_command(struct arm *arm, const struct job *job, struct argv *argv,
+			 struct reason *reason)
+{
+	unsigned int memory_mib = job_memory_mib(job);
+	char *line;
+	int error;
+
+	if (memory_mib < LINUX_LEAST_MIB)
+		memory_mib = LINUX_LEAST_MIB;
+	error = need_huge_pages(arm, memory_mib, reason);
+	if (error)
+		return error;
+	line = job_command_line(job, arm);
+	add_tinyvmm(arm, job, memory_mib, argv);
+	argv_add(argv, "--kernel");
+	argv_add(argv, "%s/" LINUX_KERNEL, arm->context->build_dir);
+	argv_add(argv, "--initrd");
+	argv_add(argv, "%s/" LINUX_INITRD, arm->context->build_dir);
+	argv_add(argv, "--append");
+	/*
+	 * loglevel=1: the console is the benchmark's alone, but for a panic. 2 MiB pages in the
+	 * guest too, in half of its memory. What follows the two dashes goes to init, which hands
+	 * it to the benchmark file and gives eth0 the address.
+	 */
+	argv_add(argv, "console=ttyS0 quiet loglevel=1 panic=-1 hugepages=%u -- %s%s%s",
+		 has_huge_pages(arm) ? memory_mib / 2 / 2 : 0, line,
+		 job->disk ? " file=/dev/vda" : "",
+		 job->net ? " " NETLAB_VM_PEER " " NETLAB_VM_ADDRESS : "");
+	free(line);
+	return 0;
+}
+
+static long long linux_image_bytes(const struct arm *arm)
+{
+	char *kernel = arm_build_path(arm, LINUX_KERNEL);
+	char *initrd = arm_build_path(arm, LINUX_INITRD);
+	long long size = file_size(kernel) + file_size(initrd);
+
+	free(kernel);
+	free(initrd);
+	return size;
+}
+
+const struct arm_class arm_linux_vm = {
+	.name = "linux-vm",
+	.text = "tinyvmm with a Linux kernel that runs the benchmark file as its only process",
+	.has_vcpus = true,
+	.prepare = linux_prepare,
+	.command = linux_command,
+	.status_text = vm_status_text,
+	.image_bytes = linux_image_bytes,
+};

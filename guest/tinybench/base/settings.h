@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: `tinybench COMMAND [OPTION]... [DIR]...`. */
+#ifndef GUEST_TINYBENCH_BASE_SETTINGS_H
+#define GUEST_TINYBENCH_BASE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/tinybench/base/names.h"
+#include "guest/tinybench/base/reason.h"
+
+enum command {
+	COMMAND_HELP,
+	COMMAND_VERSION,
+	COMMAND_LIST,
+	COMMAND_RUN,
+	COMMAND_REPORT,
+	COMMAND_DIFF,
+	COMMAND_AA,
+};
+
+struct settings {
+	enum command command;
+	const char *arms;	  /* comma-separated */
+	const char *bench;	  /* comma-separated patterns */
+	const char *pin;	  /* CPU list, or NULL */
+	const char *out;	  /* directory of the results */
+	const char *build_dir;	  /* NULL: where tinybench is */
+	const char *dirs[2];	  /* of report and diff */
+	unsigned int rounds;	  /* measured ones, without the warm-up round */
+	unsigned int budget_s;	  /* of all rounds together; 0: no limit */
+	double until_ci;	  /* percent; 0: exactly `rounds` rounds */
+	unsigned int samples;	  /* of a benchmark in a round */
+	unsigned int min_ms;	  /* of a sample */
+	unsigned int timeout_s;	  /* of one run of the benchmark file */
+	unsigned int cpus;	  /* that multi-threaded benchmarks use */
+	unsigned int comparisons; /* of aa */
+	uint64_t seed;
+	bool has_seed;
+	bool quick, strict;
+	struct names extra; /* KEY=VALUE for the benchmark file */
+};
+
+/* 0, or -EINVAL with a message. Strings point into argv. settings_free() after either. */
+int settings_parse(struct settings *settings, int argc, char **argv, struct reason *reason);
+void settings_free(struct settings *settings);
+
+/* Prints what --help shows. */
+void settings_help(void);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* What the samples say. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/file.h"
+#include "guest/tinybench/data/summary.h"
+
+/* The same seed for the same data, so that a report made again has the same figures. */
+static uint64_t bootstrap_seed(const struct dataset *data)
+{
+	json_t *seed = json_object_get(json_array_get(data->runs, 0), "seed");
+
+	return seed ? (uint64_t)json_integer_value(seed) : 1;
+}
+
+static void estimate_ratio(struct result *result, const struct dataset *data,
+			   const struct rounds *rounds, uint64_t seed)
+{
+	struct dataset *names = (struct dataset *)data; /* looks up, adds nothing: it is there */
+	struct rounds base;
+	double *values, *bases;
+	size_t i, j = 0, nr = 0, zeros = 0;
+
+	dataset_rounds(data, result->bench, dataset_arm(names, SUMMARY_BASE), &base);
+	values = xcalloc(rounds->nr + 1, sizeof(*values));
+	bases = xcalloc(rounds->nr + 1, sizeof(*bases));
+	for (i = 0; i < rounds->nr; i++) {
+		while (j < base.nr && base.round[j] < rounds->round[i])
+			j++;
+		if (j == base.nr || base.round[j] != rounds->round[i])
+			continue;
+		zeros += base.value[j] <= 0;
+		values[nr] = rounds->value[i];
+		bases[nr++] = base.value[j];
+	}
+	/* Without the rounds in which native has 0, the others would say too much. */
+	if (zeros)
+		result->no_ratio = "native has 0";
+	else if (nr == 0 && base.nr)
+		result->no_ratio = "native ran in other rounds";
+	else
+		stats_estimate_ratio(values, bases, nr, seed, &result->ratio);
+	free(values);
+	free(bases);
+	rounds_free(&base);
+}
+
+static unsigned int count_failed(const struct dataset *data, const struct bench *bench,
+				 const char *arm)
+{
+	unsigned int nr = 0;
+	size_t i;
+
+	for (i = 0; i < data->nr_notes; i++)
+		nr += data->notes[i].error && data->notes[i].bench == bench &&
+		      data->notes[i].arm == arm;
+	return nr;
+}
+
+static void make_result(struct result *result, const struct dataset *data,
+			const struct bench *bench, const char *arm)
+{
+	const struct note *note = dataset_note(data, bench, arm);
+	uint64_t seed = bootstrap_seed(data);
+	struct rounds rounds;
+
+	memset(result, 0, sizeof(*result));
+	result->bench = bench;
+	result->arm = arm;
+	dataset_rounds(data, bench, arm, &rounds);
+	stats_estimate(rounds.value, rounds.nr, seed, &result->value);
+	if (rounds.nr && strcmp(arm, SUMMARY_BASE) != 0 && names_have(&data->arms, SUMMARY_BASE))
+		estimate_ratio(result, data, &rounds, seed);
+	rounds_free(&rounds);
+	if (note) {
+		result->why_not = note->text;
+		result->failed = note->error;
+		result->nr_failed = count_failed(data, bench, arm);
+	}
+}
+
+void summary_make(struct summary *summary, const struct dataset *data)
+{
+	struct result result;
+	size_t i, j;
+
+	memset(summary, 0, sizeof(*summary));
+	for (i = 0; i < data->benches.nr; i++) {
+		for (j = 0; j < data->arms.nr; j++) {
+			make_result(&result, data, data->benches.at[i], data->arms.at[j]);
+			if (result.value.nr == 0 && !result.why_not)
+				continue; /* was not asked for */
+			summary->at = xgrow(summary->at, summary->nr, &summary->capacity,
+					    sizeof(*summary->at));
+			summary->at[summary->nr++] = result;
+		}
+	}
+}
+
+void summary_free(struct summary *summary)
+{
+	free(summary->at);
+	memset(summary, 0, sizeof(*summary));
+}
+
+const struct result *summary_find(const struct summary *summary, const char *bench, const char *arm)
+{
+	size_t i;
+
+	for (i = 0; i < summary->nr; i++)
+		if (strcmp(summary->at[i].bench->name, bench) == 0 &&
+		    strcmp(summary->at[i].arm, arm) == 0)
+			return &summary->at[i];
+	return NULL;
+}
+
+double summary_widest(const struct result *result)
+{
+	const struct estimate *estimate = result->ratio.nr ? &result->ratio : &result->value;
+
+	if (estimate->nr < STATS_MIN_VALUES)
+		return INFINITY;
+	if (estimate->hi - estimate->lo <= 0) /* of zero, too */
+		return 0;
+	return 50 * (estimate->hi - estimate->lo) / fabs(estimate->median);
+}
+
+void summary_format_percent(double percent, char *text, size_t size)
+{
+	(void)snprintf(text, size, fabs(percent) < 99.5 ? "%+.2g" : "%+.0f", percent);
+}
+
+static void say_ratio(const struct result *result, char *text, size_t size)
+{
+	const struct estimate *ratio = &result->ratio;
+	double percent = 100 * (ratio->median - 1);
+	char number[32];
+	bool better;
+
+	switch (stats_verdict(ratio)) {
+	case VERDICT_TOO_FEW:
+		(void)snprintf(text, size, "%zu round%s too few to say", ratio->nr,
+			       ratio->nr == 1 ? " is" : "s are");
+		break;
+	case VERDICT_SAME:
+		if (ratio->detectable <= 0) {
+			(void)snprintf(text, size,
+				       "no difference seen: the same figure in all %zu rounds",
+				       ratio->nr);
+			break;
+		}
+		summary_format_percent(100 * ratio->detectable, number, sizeof(number));
+		(void)snprintf(text, size, "no difference seen, down to %s %%", number + 1);
+		break;
+	default:
+		better = (percent > 0) == result->bench->higher_is_better;
+		summary_format_percent(percent, number, sizeof(number));
+		if (fabs(percent) >= 200)
+			(void)snprintf(text, size, "%.3g times as much: %s", ratio->median,
+				       better ? "better" : "worse");
+		else
+			(void)snprintf(text, size, "%s %%: %s", number,
+				       better ? "better" : "worse");
+	}
+}
+
+void summary_say(const struct result *result, char *text, size_t size)
+{
+	size_t length;
+
+	text[0] = '\0';
+	if (result->value.nr == 0) {
+		(void)snprintf(text, size, "%s: %s", result->failed ? "failed" : "not measured",
+			       result->why_not);
+		return;
+	}
+	if (result->ratio.nr)
+		say_ratio(result, text, size);
+	else if (result->no_ratio)
+		(void)snprintf(text, size, "no ratio: %s", result->no_ratio);
+	length = strlen(text);
+	if (result->failed)
+		(void)snprintf(text + length, size - length, "%sfailed in %u round%s more: %s",
+			       length ? "; " : "", result->nr_failed,
+			       result->nr_failed == 1 ? "" : "s", result->why_not);
+}
+
+/* ---- summary.json ---- */
+
+static json_t *real_or_null(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *interval(const struct estimate *estimate)
+{
+	return json_pack("[o, o]", real_or_null(estimate->lo), real_or_null(estimate->hi));
+}
+
+static json_t *result_json(const struct result *result)
+{
+	static const char *const verdicts[] = {[VERDICT_TOO_FEW] = "too few rounds",
+					       [VERDICT_SAME] = "no difference seen",
+					       [VERDICT_HIGHER] = "higher",
+					       [VERDICT_LOWER] = "lower"};
+	bool has_ratio = result->ratio.nr > 0;
+	char text[256];
+
+	summary_say(result, text, sizeof(text));
+	return json_pack(
+		"{s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:s}", "bench",
+		result->bench->name, "arm", result->arm, "unit", result->bench->unit, "median",
+		result->value.median, "ci95", interval(&result->value), "ratio",
+		has_ratio ? json_real(result->ratio.median) : json_null(), "ratio_ci95",
+		has_ratio ? interval(&result->ratio) : json_null(), "better",
+		result->bench->higher_is_better ? "higher" : "lower", "rounds",
+		(int)result->value.nr, "detectable_percent",
+		has_ratio ? real_or_null(100 * result->ratio.detectable) : json_null(), "verdict",
+		has_ratio ? json_string(verdicts[stats_verdict(&result->ratio)]) : json_null(),
+		"text", text);
+}
+
+/* Arms that could not run at all. */
+static void add_missing_arms(json_t *missing, const struct dataset *data)
+{
+	const struct note *note;
+	size_t i;
+
+	for (i = 0; i < data->arms.nr; i++) {
+		note = dataset_note(data, NULL, data->arms.at[i]);
+		if (note)
+			json_array_append_new(missing,
+					      json_pack("{s:n, s:s, s:s, s:b}", "bench", "arm",
+							note->arm, "reason", note->text, "failed",
+							(int)note->error));
+	}
+}
+
+json_t *summary_json(const struct summary *summary, const struct dataset *data)
+{
+	json_t *results = json_array(), *missing = json_array();
+	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
+	json_t *host = json_object_get(run, "host"), *file = json_object_get(run, "bench_file");
+	const struct result *result;
+	size_t i;
+
+	for (i = 0; i < summary->nr; i++) {
+		result = &summary->at[i];
+		if (result->value.nr)
+			json_array_append_new(results, result_json(result));
+		else
+			json_array_append_new(missing,
+					      json_pack("{s:s, s:s, s:s, s:b}", "bench",
+							result->bench->name, "arm", result->arm,
+							"reason", result->why_not, "failed",
+							(int)result->failed));
+	}
+	add_missing_arms(missing, data);
+	return json_pack("{s:s, s:O, s:O, s:o, s:o}", "schema", "tinybench-summary-1", "host",
+			 host ? host : json_null(), "bench_file", file ? file : json_null(),
+			 "results", results, "missing", missing);
+}
+
+/* ---- files ---- */
+
+static void write_json(FILE *file, const void *opaque)
+{
+	json_dumpf(opaque, file, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	fputc('\n', file);
+}
+
+static void csv_number(FILE *file, double value, bool there)
+{
+	if (there && isfinite(value))
+		fprintf(file, ",%.9g", value);
+	else
+		fputc(',', file);
+}
+
+/* RFC 4180: a field with a quote or a comma is quoted, and quotes in it are doubled. */
+static void csv_text(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', file);
+		fputc(*text, file);
+	}
+	fputc('"', file);
+}
+
+struct csv {
+	const struct summary *summary;
+	const char *sha256;
+};
+
+static void write_csv(FILE *file, const void *opaque)
+{
+	const struct csv *csv = opaque;
+	const struct result *result;
+	char text[256];
+	size_t i;
+
+	fputs("bench,arm,unit,better,rounds,median,ci95_lo,ci95_hi,ratio,ratio_ci95_lo,"
+	      "ratio_ci95_hi,detectable_percent,bench_file_sha256,text\n",
+	      file);
+	for (i = 0; i < csv->summary->nr; i++) {
+		result = &csv->summary->at[i];
+		fprintf(file, "%s,%s,%s,%s,%zu", result->bench->name, result->arm,
+			result->bench->unit, result->bench->higher_is_better ? "higher" : "lower",
+			result->value.nr);
+		csv_number(file, result->value.median, result->value.nr);
+		csv_number(file, result->value.lo, result->value.nr);
+		csv_number(file, result->value.hi, result->value.nr);
+		csv_number(file, result->ratio.median, result->ratio.nr);
+		csv_number(file, result->ratio.lo, result->ratio.nr);
+		csv_number(file, result->ratio.hi, result->ratio.nr);
+		csv_number(file, 100 * result->ratio.detectable, result->ratio.nr);
+		fprintf(file, ",%s,", csv->sha256);
+		summary_say(result, text, sizeof(text));
+		csv_text(file, text);
+		fputc('\n', file);
+	}
+}
+
+int summary_save(const struct summary *summary, const struct dataset *data, const char *dir,
+		 struct reason *reason)
+{
+	json_t *object = summary_json(summary, data);
+	const char *sha256 =
+		json_string_value(json_object_get(json_object_get(object, "bench_file"), "sha256"));
+	struct csv csv = {summary, sha256 ? sha256 : ""};
+	int error = file_replace(dir, "summary.json", write_json, object, reason);
+
+	if (!error)
+		error = file_replace(dir, "summary.csv", write_csv, &csv, reason);
+	json_decref(object);
+	return error;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs gnuplot and puts its SVG into the page. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/file.h"
+#include "guest/tinybench/report/plot.h"
+#include "guest/tinybench/base/spawn.h"
+
+/*
+ * For light and dark ground. The first seven are told apart by any eye (after Okabe and Ito); more
+ * arms than colours begin again.
+ */
+static const char *const colors[] = {"#2a78c8", "#d9702b", "#2b9a72", "#b05fb0",
+				     "#b8961e", "#5aa9d6", "#8a8a8a", "#c8484f",
+				     "#7d6fd6", "#1f9fa0", "#d0699b", "#7f9a34"};
+
+const char *plot_color(const struct dataset *data, const char *arm)
+{
+	size_t i;
+
+	for (i = 0; i < data->arms.nr && data->arms.at[i] != arm; i++)
+		;
+	return colors[i % (sizeof(colors) / sizeof(colors[0]))];
+}
+
+static void write_header(FILE *script, bool narrow)
+{
+	fprintf(script,
+		"set terminal svg noenhanced size %d,%d font 'sans-serif,%d' linewidth 1.2\n"
+		"set key outside top center horizontal\n"
+		"set grid lc rgb '#888888' lw 0.4\n"
+		"set border 3\n"
+		"set tics nomirror\n",
+		narrow ? 350 : 860, narrow ? 380 : 440, narrow ? 11 : 13);
+}
+
+/* gnuplot's output, or NULL with a reason. The caller frees it. */
+static char *run_gnuplot(const char *text, struct reason *reason)
+{
+	char name[] = "/tmp/tinybench-plot-XXXXXX";
+	struct argv argv = {0};
+	char *svg = NULL;
+	int fd = mkstemp(name);
+	size_t length = strlen(text);
+
+	if (fd < 0 || write(fd, text, length) != (ssize_t)length) {
+		reason_set(reason, 0, "%s: cannot write", name);
+		goto out;
+	}
+	argv_add(&argv, "gnuplot");
+	argv_add(&argv, "%s", name);
+	svg = spawn_capture(argv.at, reason);
+out:
+	if (fd >= 0) {
+		close(fd);
+		unlink(name);
+	}
+	argv_free(&argv);
+	return svg;
+}
+
+static bool starts(const char *text, const char *word)
+{
+	return strncmp(text, word, strlen(word)) == 0;
+}
+
+/*
+ * From the <svg> element on, as a document inside of a page has no prologue; and with its own names
+ * for the marks, which gnuplot calls the same in every drawing.
+ */
+static void print_svg(FILE *html, const char *svg, const char *class, unsigned int number)
+{
+	const char *at = strstr(svg, "<svg");
+
+	fprintf(html, "<div class=\"%s\">", class);
+	for (; at && *at; at++) {
+		if (starts(at, "gpPt") || starts(at, "gpDot") || starts(at, "gnuplot_") ||
+		    starts(at, "textbox") || starts(at, "greybox"))
+			fprintf(html, "%c%u_", *class, number);
+		fputc(*at, html);
+	}
+	fputs("</div>\n", html);
+}
+
+/* One of the two drawings. */
+static bool draw(FILE *html, plot_writer writer, const struct plot_source *source, bool narrow,
+		 unsigned int number, struct reason *reason)
+{
+	char *text = NULL, *svg = NULL;
+	size_t size;
+	FILE *script = open_memstream(&text, &size);
+	bool drawn = false;
+
+	if (!script) {
+		reason_set(reason, 0, "out of memory");
+		return false;
+	}
+	write_header(script, narrow);
+	drawn = writer(script, source, narrow);
+	fclose(script);
+	if (!drawn) {
+		reason_set(reason, 0, "nothing was measured for it");
+	} else {
+		svg = run_gnuplot(text, reason);
+		drawn = svg && strstr(svg, "<svg");
+	}
+	if (drawn)
+		print_svg(html, svg, narrow ? "narrow" : "wide", number);
+	free(svg);
+	free(text);
+	return drawn;
+}
+
+bool plot_draw(FILE *html, plot_writer writer, const struct plot_source *source,
+	       unsigned int number, struct reason *reason)
+{
+	char path[4096];
+
+	if (!file_find_program("gnuplot", path, sizeof(path))) {
+		reason_set(reason, 0, "gnuplot is not installed (package gnuplot-nox)");
+		return false;
+	}
+	return draw(html, writer, source, false, number, reason) &&
+	       draw(html, writer, source, true, number, reason);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The summary as a table for the terminal. */
+#include <math.h>
+#include <string.h>
+
+#include "guest/tinybench/host/host.h"
+#include "guest/tinybench/report/paging.h"
+#include "guest/tinybench/report/table.h"
+
+void table_format_number(double value, char *text, size_t size)
+{
+	double magnitude = fabs(value);
+	int decimals = 0;
+
+	if (magnitude > 0 && magnitude < 1000)
+		decimals = 3 - (int)floor(log10(magnitude));
+	if (decimals > 9)
+		(void)snprintf(text, size, "%.3e", value);
+	else
+		(void)snprintf(text, size, "%.*f", decimals, value);
+}
+
+static void print_line(FILE *file, const struct result *result, bool first)
+{
+	char median[32], lo[32], hi[32], interval[80], ratio[80] = "", text[300];
+
+	summary_say(result, text, sizeof(text));
+	if (result->value.nr == 0) {
+		fprintf(file, "%-22s %-7s %-14s %s\n", first ? result->bench->name : "",
+			first ? result->bench->unit : "", result->arm, text);
+		return;
+	}
+	table_format_number(result->value.median, median, sizeof(median));
+	table_format_number(result->value.lo, lo, sizeof(lo));
+	table_format_number(result->value.hi, hi, sizeof(hi));
+	(void)snprintf(interval, sizeof(interval), "%s .. %s", lo, hi);
+	if (result->ratio.nr)
+		(void)snprintf(ratio, sizeof(ratio), "%.4f (%.4f .. %.4f)", result->ratio.median,
+			       result->ratio.lo, result->ratio.hi);
+	fprintf(file, "%-22s %-7s %-14s %10s  %-22s %-26s %s\n", first ? result->bench->name : "",
+		first ? result->bench->unit : "", result->arm, median, interval, ratio, text);
+}
+
+static void print_run_facts(FILE *file, const struct dataset *data)
+{
+	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
+	json_t *host = json_object_get(run, "host");
+	json_t *warnings = dataset_run_warnings(data);
+	char text[512];
+	size_t i;
+
+	if (host) {
+		host_describe(host, text, sizeof(text));
+		fprintf(file, "host: %s\n", text);
+	}
+	for (i = 0; i < json_array_size(warnings); i++)
+		fprintf(file, "warning: %s\n", json_string_value(json_array_get(warnings, i)));
+	json_decref(warnings);
+}
+
+static void print_paging(FILE *file, const struct dataset *data)
+{
+	struct paging paging;
+	char text[400];
+
+	for (size_t i = 0; i < data->benches.nr; i++) {
+		if (!paging_concerns(data->benches.at[i]) ||
+		    !paging_make(&paging, data, data->benches.at[i]))
+			continue;
+		paging_say(&paging, text, sizeof(text));
+		fprintf(file, "%-22s paging: %s\n", data->benches.at[i]->name, text);
+	}
+}
+
+void table_print(FILE *file, const struct summary *summary, const struct dataset *data)
+{
+	const struct bench *last = NULL;
+	const struct note *note;
+	size_t i;
+
+	fprintf(file, "%-22s %-7s %-14s %10s  %-22s %-26s\n", "benchmark", "unit", "arm", "median",
+		"95 % interval", "ratio to native");
+	for (i = 0; i < summary->nr; i++) {
+		print_line(file, &summary->at[i], summary->at[i].bench != last);
+		last = summary->at[i].bench;
+	}
+	for (i = 0; i < data->arms.nr; i++) {
+		note = dataset_note(data, NULL, data->arms.at[i]);
+		if (note)
+			fprintf(file, "%-22s %-7s %-14s not measured: %s\n", "(all)", "", note->arm,
+				note->text);
+	}
+	print_paging(file, data);
+	print_run_facts(file, data);
+}

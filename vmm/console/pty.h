@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pseudo-terminal that somebody may attach to (screen /dev/pts/3), leave, and attach to again.
+ *
+ * While nobody is attached, the guest does not wait: its last PTY_HELD_BYTES of output are held
+ * for whoever comes next, and older ones are dropped. Somebody who is attached but slow is waited
+ * for.
+ */
+#ifndef VMM_CONSOLE_PTY_H
+#define VMM_CONSOLE_PTY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vmm/console/fd.h"
+
+#define PTY_HELD_BYTES 65536
+#define PTY_NAME_MAX   64
+
+struct pty {
+	struct console_fd master;
+	int opened_fd; /* readable after somebody has opened the far side; for the event loop */
+	char name[PTY_NAME_MAX]; /* of the far side */
+	size_t held_head, held_len;
+	uint8_t held[PTY_HELD_BYTES];
+};
+
+/* 0 or -errno. The caller frees it with pty_close(). */
+int pty_open(struct pty **pty);
+
+/* Gives whoever is attached a moment to read what is on the way; NULL is fine. */
+void pty_close(struct pty *pty);
+
+/* Whether somebody is attached. */
+bool pty_is_attached(const struct pty *pty);
+
+/* Bytes taken, which are held if nobody is attached; -EAGAIN if whoever is attached is slow. */
+ssize_t pty_write(struct pty *pty, const uint8_t *bytes, size_t len);
+
+/* Passes on what is held. True if nothing is left that could be passed on. */
+bool pty_flush(struct pty *pty);
+
+/* Takes note of opened_fd being readable. */
+void pty_opened(struct pty *pty);
+
+#endif
