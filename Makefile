@@ -59,7 +59,8 @@ $B/tinyvmm: $(VMM_OBJ) Makefile
 	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
 
-$B/tinybench: $(TINYBENCH_SRC:%.c=$B/obj/%.o)
+# It stands on vmm/core for errors, numbers and names.
+$B/tinybench: $(patsubst %.c,$B/obj/%.o,$(TINYBENCH_SRC) $(wildcard vmm/core/*.c))
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
 
 $B/obj/%.o: %.c

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "virtio/blk_request.h"
+#include "vmm/core/array.h"
 
 #define BLK_SLOTS VIRTQ_MAX_SIZE
 
@@ -222,7 +223,7 @@ static void reap(struct blk *blk)
 {
 	struct timespec at_once = {0};
 	struct io_event event[32];
-	const int max = sizeof(event) / sizeof(event[0]);
+	const int max = NR_OF(event);
 	int n;
 
 	do {

@@ -146,12 +146,12 @@ static int run_range(const struct blk_backend *backend,
 	uint64_t offset = le64toh(range->sector) * DISK_SECTOR_BYTES;
 	uint64_t len = (uint64_t)le32toh(range->num_sectors) * DISK_SECTOR_BYTES;
 	bool unmap = (le32toh(range->flags) & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) != 0;
-	int err = discard ? disk_discard(backend->disk, offset, len)
+	int ret = discard ? disk_discard(backend->disk, offset, len)
 			  : disk_write_zeroes(backend->disk, offset, len, unmap);
 
-	if (err == -EOPNOTSUPP)
+	if (ret == -EOPNOTSUPP)
 		return VIRTIO_BLK_S_UNSUPP;
-	return err == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+	return ret == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
 }
 
 static int run_ranges(struct blk_backend *backend, struct blk_request *req, bool discard)

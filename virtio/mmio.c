@@ -122,7 +122,7 @@ static gpa_t notify_register(const struct virtio_mmio *slot)
 
 static int bell_open(struct bell *bell)
 {
-	int err;
+	int ret;
 
 	if (bell->in_loop)
 		return 0;
@@ -133,10 +133,10 @@ static int bell_open(struct bell *bell)
 	};
 	if (bell->source.fd < 0)
 		return -errno;
-	err = evloop_add(bell->slot->loop, &bell->source, EPOLLIN);
-	if (err != 0) {
+	ret = evloop_add(bell->slot->loop, &bell->source, EPOLLIN);
+	if (ret != 0) {
 		close(bell->source.fd);
-		return err;
+		return ret;
 	}
 	bell->in_loop = true;
 	return 0;
@@ -145,13 +145,13 @@ static int bell_open(struct bell *bell)
 static int bind_bell(struct bell *bell)
 {
 	const struct virtio_mmio *slot = bell->slot;
-	int err = bell_open(bell);
+	int ret = bell_open(bell);
 
-	if (err == 0)
-		err = slot->doorbell.bind(slot->doorbell.ctx, notify_register(slot), bell->queue,
+	if (ret == 0)
+		ret = slot->doorbell.bind(slot->doorbell.ctx, notify_register(slot), bell->queue,
 					  bell->source.fd);
-	bell->bound = err == 0;
-	return err;
+	bell->bound = ret == 0;
+	return ret;
 }
 
 /*
@@ -165,13 +165,13 @@ static void bind_bells(struct virtio_mmio *slot)
 	if (slot->doorbell.bind == NULL)
 		return;
 	for (unsigned int i = 0; i < vdev->nr_queues; i++) {
-		int err = vdev->queue[i].enabled ? bind_bell(&slot->bell[i]) : 0;
+		int ret = vdev->queue[i].enabled ? bind_bell(&slot->bell[i]) : 0;
 
-		if (err != 0)
+		if (ret != 0)
 			log_limited(vdev->log, &vdev->log_limit, LOG_WARN,
 				    "%s at %#" PRIx64 ": no doorbell for queue %u: %s; each "
 				    "notification is an exit",
-				    vdev->ops->name, slot->base.addr, i, strerror(-err));
+				    vdev->ops->name, slot->base.addr, i, strerror(-ret));
 	}
 }
 
@@ -421,10 +421,10 @@ int virtio_mmio_create(const struct device_env *env, gpa_t base, struct vdev *vd
 		       struct device **device)
 {
 	struct virtio_mmio *slot = calloc(1, sizeof(*slot));
-	int err;
+	int ret;
 
 	if (slot == NULL) {
-		err = -ENOMEM;
+		ret = -ENOMEM;
 		goto destroy_vdev;
 	}
 	slot->device = (struct device){.name = vdev->ops->name, .destroy = mmio_destroy};
@@ -436,9 +436,9 @@ int virtio_mmio_create(const struct device_env *env, gpa_t base, struct vdev *vd
 	for (unsigned int i = 0; i < VDEV_MAX_QUEUES; i++)
 		slot->bell[i] = (struct bell){.slot = slot, .queue = i};
 
-	err = bus_add(env->mmio, base.addr, VIRTIO_MMIO_SLOT_BYTES, &mmio_ops, slot,
+	ret = bus_add(env->mmio, base.addr, VIRTIO_MMIO_SLOT_BYTES, &mmio_ops, slot,
 		      vdev->ops->name);
-	if (err != 0)
+	if (ret != 0)
 		goto free_slot;
 	vdev->transport = (struct vdev_transport){.interrupt = raise_interrupt, .ctx = slot};
 	*device = &slot->device;
@@ -448,5 +448,5 @@ free_slot:
 	free(slot);
 destroy_vdev:
 	vdev_destroy(vdev);
-	return err;
+	return ret;
 }

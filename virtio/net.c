@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "virtio/net_io.h"
+#include "vmm/core/array.h"
 
 /* ---- events ---- */
 
@@ -32,7 +33,7 @@ static void update_listening(struct net *net)
 {
 	struct evloop *loop = net->vdev.loop;
 	uint32_t wanted = 0;
-	int err = 0;
+	int ret = 0;
 
 	if (net_is_live(net) && !net->tap_is_gone)
 		wanted = (net->rx_starved ? 0u : EPOLLIN) | (net->tx_blocked ? EPOLLOUT : 0u);
@@ -41,13 +42,13 @@ static void update_listening(struct net *net)
 	if (wanted == 0)
 		evloop_remove(loop, &net->tap_source);
 	else if (net->listening == 0)
-		err = evloop_add(loop, &net->tap_source, wanted);
+		ret = evloop_add(loop, &net->tap_source, wanted);
 	else
-		err = evloop_modify(loop, &net->tap_source, wanted);
-	if (err != 0)
+		ret = evloop_modify(loop, &net->tap_source, wanted);
+	if (ret != 0)
 		log_limited(net->vdev.log, &net->vdev.log_limit, LOG_ERROR,
 			    "virtio-net %s: cannot listen to the TAP: %s", net->vdev.id,
-			    strerror(-err));
+			    strerror(-ret));
 	else
 		net->listening = wanted;
 }
@@ -248,7 +249,7 @@ static uint64_t offered_features(const struct tap *tap)
 			    1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |
 			    1ull << VIRTIO_NET_F_MRG_RXBUF;
 
-	for (size_t i = 0; i < sizeof(to_guest) / sizeof(to_guest[0]); i++) {
+	for (size_t i = 0; i < NR_OF(to_guest); i++) {
 		if ((tap->offloads & to_guest[i].offload) != 0)
 			features |= 1ull << to_guest[i].feature;
 	}

@@ -6,6 +6,7 @@
  *	transmit: chain -> writev(2) from guest RAM -> TAP
  */
 #include "virtio/net_io.h"
+#include "vmm/core/array.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -42,7 +43,7 @@ static bool admit_header(const struct net *net, struct virtio_net_hdr_v1 *header
 	if ((header->gso_type & VIRTIO_NET_HDR_GSO_ECN) != 0 &&
 	    !vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_ECN))
 		return false;
-	for (size_t i = 0; i < sizeof(gso) / sizeof(gso[0]); i++) {
+	for (size_t i = 0; i < NR_OF(gso); i++) {
 		if (gso[i].gso_type == type)
 			return vdev_has_feature(vdev, gso[i].feature);
 	}

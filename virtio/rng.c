@@ -119,7 +119,7 @@ static const struct vdev_ops rng_ops = {
 int rng_create(const struct device_env *env, struct vdev **vdev)
 {
 	struct rng *rng = calloc(1, sizeof(*rng));
-	int err;
+	int ret;
 
 	if (rng == NULL)
 		return -ENOMEM;
@@ -131,14 +131,14 @@ int rng_create(const struct device_env *env, struct vdev **vdev)
 		.ctx = rng,
 	};
 	if (rng->next_turn.fd < 0) {
-		err = -errno;
+		ret = -errno;
 		goto free_rng;
 	}
-	err = vdev_init(&rng->vdev, env->mem, env->loop, env->log);
-	if (err != 0)
+	ret = vdev_init(&rng->vdev, env->mem, env->loop, env->log);
+	if (ret != 0)
 		goto close_fd;
-	err = evloop_add(env->loop, &rng->next_turn, EPOLLIN);
-	if (err != 0)
+	ret = evloop_add(env->loop, &rng->next_turn, EPOLLIN);
+	if (ret != 0)
 		goto fini_vdev;
 	*vdev = &rng->vdev;
 	return 0;
@@ -149,5 +149,5 @@ close_fd:
 	close(rng->next_turn.fd);
 free_rng:
 	free(rng);
-	return err;
+	return ret;
 }

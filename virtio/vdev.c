@@ -127,16 +127,16 @@ static bool features_acceptable(struct vdev *vdev)
 
 static void driver_ok(struct vdev *vdev)
 {
-	int err;
+	int ret;
 
 	if (has_status(vdev, VIRTIO_STATUS_FAILED | VIRTIO_STATUS_NEEDS_RESET))
 		return;
 	vdev->active = true; /* an activate() may look into the queues already */
-	err = vdev->ops->activate(vdev);
-	if (err != 0) {
+	ret = vdev->ops->activate(vdev);
+	if (ret != 0) {
 		vdev->active = false;
 		need_reset(vdev);
-		complain(vdev, "cannot start: %s; the device waits for its reset", strerror(-err));
+		complain(vdev, "cannot start: %s; the device waits for its reset", strerror(-ret));
 	}
 }
 
@@ -183,7 +183,7 @@ void vdev_write_features(struct vdev *vdev, unsigned int word, uint32_t bits)
 void vdev_enable_queue(struct vdev *vdev, unsigned int queue)
 {
 	struct virtq *vq = &vdev->queue[queue];
-	int err;
+	int ret;
 
 	if (vq->enabled)
 		return;
@@ -192,10 +192,10 @@ void vdev_enable_queue(struct vdev *vdev, unsigned int queue)
 		vdev_guest_fault(vdev, "a queue made ready before FEATURES_OK or after DRIVER_OK");
 		return;
 	}
-	err = virtq_enable(vq, vdev->mem, vdev_has_feature(vdev, VIRTIO_F_EVENT_IDX));
-	if (err == -EINVAL)
+	ret = virtq_enable(vq, vdev->mem, vdev_has_feature(vdev, VIRTIO_F_EVENT_IDX));
+	if (ret == -EINVAL)
 		vdev_guest_fault(vdev, "a queue of a bad size or alignment");
-	else if (err != 0)
+	else if (ret != 0)
 		vdev_guest_fault(vdev, "a queue outside RAM");
 }
 

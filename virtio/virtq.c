@@ -114,10 +114,10 @@ void virtq_disable(struct virtq *vq)
 static int avail_index(const struct virtq *vq, uint16_t *index)
 {
 	/* Pairs with the driver's barrier before it moves the index (2.7.13.3.1). */
-	int err = gmem_load_acquire16(vq->mem, gpa_add(vq->driver, RING_IDX), index);
+	int ret = gmem_load_acquire16(vq->mem, gpa_add(vq->driver, RING_IDX), index);
 
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	*index = le16toh(*index);
 	return 0;
 }
@@ -125,11 +125,11 @@ static int avail_index(const struct virtq *vq, uint16_t *index)
 static int avail_entry(const struct virtq *vq, uint16_t index, uint16_t *head)
 {
 	uint64_t slot = index & (vq->size - 1u);
-	int err = gmem_read(vq->mem, gpa_add(vq->driver, RING_ENTRIES + sizeof(*head) * slot), head,
+	int ret = gmem_read(vq->mem, gpa_add(vq->driver, RING_ENTRIES + sizeof(*head) * slot), head,
 			    sizeof(*head));
 
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	*head = le16toh(*head);
 	return 0;
 }
@@ -138,11 +138,11 @@ static int avail_entry(const struct virtq *vq, uint16_t index, uint16_t *head)
 static int read_desc(const struct virtq *vq, const struct desc_table *table, uint32_t index,
 		     struct desc *desc)
 {
-	int err = gmem_read(vq->mem, gpa_add(table->at, sizeof(*desc) * (uint64_t)index), desc,
+	int ret = gmem_read(vq->mem, gpa_add(table->at, sizeof(*desc) * (uint64_t)index), desc,
 			    sizeof(*desc));
 
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	desc->addr = le64toh(desc->addr);
 	desc->len = le32toh(desc->len);
 	desc->flags = le16toh(desc->flags);
@@ -335,9 +335,9 @@ int virtq_push(struct virtq *vq, const struct vchain *chain)
 {
 	/* 2.7.8.2: `len` may be less than was written, which 2^32 bytes do not fit. */
 	uint32_t written = chain->written < UINT32_MAX ? (uint32_t)chain->written : UINT32_MAX;
-	int err = virtq_fill(vq, chain->head, written, 0);
+	int ret = virtq_fill(vq, chain->head, written, 0);
 
-	return err != 0 ? err : virtq_publish(vq, 1);
+	return ret != 0 ? ret : virtq_publish(vq, 1);
 }
 
 /*

@@ -18,6 +18,7 @@
 #include "virtio/mmio.h"
 #include "virtio/net.h"
 #include "virtio/rng.h"
+#include "vmm/core/array.h"
 #include "vmm/x86/memmap.h"
 
 #define NO_GSI UINT32_MAX
@@ -106,7 +107,7 @@ static const struct chip_row chip_rows[] = {
 	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, create_timestamp},
 };
 
-#define NR_CHIPS (sizeof(chip_rows) / sizeof(chip_rows[0]))
+#define NR_CHIPS NR_OF(chip_rows)
 
 /* ---- virtio devices in slots ------------------------------------------------------------- */
 
@@ -176,7 +177,7 @@ static const struct virtio_row virtio_rows[] = {
 	{"virtio-rng", count_rng, rng_name, create_rng},
 };
 
-#define NR_VIRTIO (sizeof(virtio_rows) / sizeof(virtio_rows[0]))
+#define NR_VIRTIO NR_OF(virtio_rows)
 
 _Static_assert(MEMMAP_VIRTIO_SLOT == VIRTIO_MMIO_SLOT_BYTES, "the map and the transport agree");
 _Static_assert(NR_CHIPS + MEMMAP_MAX_SLOTS <= DEVICE_TABLE_MAX, "devices fit into the table");

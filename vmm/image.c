@@ -17,32 +17,30 @@
 int image_open(struct image_file *image, const char *option, const char *path, struct err *err)
 {
 	struct stat st;
-	int code;
+	int ret;
 
 	*image = (struct image_file){.option = option, .path = path};
 	/* O_NONBLOCK: opening a FIFO must not hang before it is refused. */
 	image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (image->fd < 0) {
-		code = -errno;
-		return err_set(err, code,
-			       "%s %s: cannot open: %s; give the path of a readable file", option,
-			       path, strerror(-code));
+		ret = -errno;
+		return err_set(err, ret, "%s %s: cannot open: %s; give the path of a readable file",
+			       option, path, strerror(-ret));
 	}
 	if (fstat(image->fd, &st) < 0)
-		code = err_set(err, -errno, "%s %s: %s", option, path, strerror(errno));
+		ret = err_set(err, -errno, "%s %s: %s", option, path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
-		code = err_set(err, -EINVAL, "%s %s: not a regular file; give a file", option,
-			       path);
+		ret = err_set(err, -EINVAL, "%s %s: not a regular file; give a file", option, path);
 	else if (st.st_size == 0)
-		code = err_set(err, -EINVAL,
-			       "%s %s: the file is empty; was its download or build cut short?",
-			       option, path);
+		ret = err_set(err, -EINVAL,
+			      "%s %s: the file is empty; was its download or build cut short?",
+			      option, path);
 	else
-		code = 0;
-	if (code < 0) {
+		ret = 0;
+	if (ret < 0) {
 		close(image->fd);
 		image->fd = -1;
-		return code;
+		return ret;
 	}
 	image->size_bytes = (size_t)st.st_size;
 	return 0;

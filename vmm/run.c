@@ -13,6 +13,7 @@
 
 #include "vmm/backends.h"
 #include "vmm/console/tty.h"
+#include "vmm/core/array.h"
 #include "vmm/describe.h"
 #include "vmm/device_table.h"
 #include "vmm/core/exit_status.h"
@@ -192,7 +193,7 @@ static void catch_crashes(void)
 	static const int signals[] = {SIGQUIT, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
 	const struct sigaction action = {.sa_handler = on_crash};
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (size_t i = 0; i < NR_OF(signals); i++)
 		if (!is_ignored(signals[i]))
 			sigaction(signals[i], &action, NULL);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "vmm/core/array.h"
 #include "vmm/core/exit_status.h"
 #include "vmm/x86/cpu.h"
 
@@ -206,8 +207,7 @@ static const struct exit_handler exit_handlers[] = {
 
 static const struct exit_handler *exit_handler_of(uint32_t reason)
 {
-	if (reason < sizeof(exit_handlers) / sizeof(exit_handlers[0]) &&
-	    exit_handlers[reason].handle != NULL)
+	if (reason < NR_OF(exit_handlers) && exit_handlers[reason].handle != NULL)
 		return &exit_handlers[reason];
 	return &exit_handlers[KVM_EXIT_UNKNOWN];
 }

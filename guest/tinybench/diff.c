@@ -9,6 +9,7 @@
 #include "guest/tinybench/run.h"
 #include "guest/tinybench/data/summary.h"
 #include "guest/tinybench/report/table.h"
+#include "vmm/core/array.h"
 
 void diff_estimate(const struct estimate *before, const struct estimate *after,
 		   struct estimate *ratio)
@@ -73,7 +74,7 @@ static void print_differences(const struct side *before, const struct side *afte
 	const char *a, *b;
 	size_t i;
 
-	for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+	for (i = 0; i < NR_OF(facts); i++) {
 		a = fact(before, facts[i][0], facts[i][1]);
 		b = fact(after, facts[i][0], facts[i][1]);
 		if (strcmp(a, b) != 0)

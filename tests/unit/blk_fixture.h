@@ -25,12 +25,12 @@
 #include "tests/unit/image.h"
 #include "virtio/blk.h"
 #include "virtio/blk_request.h"
+#include "vmm/core/array.h"
 
 #define SECTORS	     256u /* of the image: 128 KiB */
 #define ALL	     (~0ull)
 #define FEATURE(bit) (1ull << (bit))
 #define POISON	     0xaa /* in buffers that the device may write */
-#define NR(array)    (sizeof(array) / sizeof((array)[0]))
 
 /* ---- io_submit(), wrapped ---- */
 
@@ -50,7 +50,7 @@ int io_submit(io_context_t ctx, long nr, struct iocb *iocbs[])
 	unsigned int call = aio.calls++;
 	long n;
 
-	if (call < NR(aio.refuse) && aio.refuse[call] != 0)
+	if (call < NR_OF(aio.refuse) && aio.refuse[call] != 0)
 		return aio.refuse[call];
 	if (aio.refuse_with != 0 && iocbs[0]->aio_lio_opcode == aio.refuse_opcode)
 		return aio.refuse_with;
@@ -165,8 +165,8 @@ static inline gpa_t add(struct machine *m, const struct request *r)
 	fake_put(&m->g, out.at, &r->header, sizeof(r->header));
 	fake_put(&m->g, gpa_add(out.at, sizeof(r->header)), r->data, r->data_len);
 	assert_int_equal(gmem_fill(&m->g.mem, in.at, POISON, in_len), 0);
-	nr = fake_cut(out, piece, part, NR(part));
-	nr += fake_cut(in, piece, part + nr, (unsigned int)NR(part) - nr);
+	nr = fake_cut(out, piece, part, NR_OF(part));
+	nr += fake_cut(in, piece, part + nr, (unsigned int)NR_OF(part) - nr);
 	if (r->indirect)
 		fake_add_indirect(vq, part, nr);
 	else

@@ -31,9 +31,9 @@
 #include <cmocka.h>
 
 #include "vmm/console/console.h"
+#include "vmm/core/array.h"
 
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define PATIENCE_MS  10000 /* until a test fails instead of hanging */
+#define PATIENCE_MS 10000 /* until a test fails instead of hanging */
 
 /* ---- the kernel, wrapped: the console calls it by name, so this cannot hang on an argument ----
  */

@@ -26,10 +26,10 @@
 
 #include "tests/unit/fake_driver.h"
 #include "virtio/net.h"
+#include "vmm/core/array.h"
 
 #define ALL	     (~0ull)
 #define FEATURE(bit) (1ull << (bit))
-#define NR(array)    (sizeof(array) / sizeof((array)[0]))
 #define RX	     0
 #define TX	     1
 #define HEADER	     12		  /* 5.1.6: struct virtio_net_hdr with num_buffers */

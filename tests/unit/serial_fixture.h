@@ -16,9 +16,9 @@
 #include "devices/serial.h"
 #include "devices/serial_regs.h"
 #include "tests/unit/device_fixture.h"
+#include "vmm/core/array.h"
 
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define PORT	     0x3f8
+#define PORT 0x3f8
 
 /* A console that takes `takes` more bytes, and remembers them. */
 struct host {

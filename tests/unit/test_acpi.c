@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tests/unit/iasl.h"
+#include "vmm/core/array.h"
 #include "vmm/x86/tables/acpi.h"
 #include "vmm/x86/tables/acpi_tables.h"
 
@@ -308,7 +309,7 @@ static void madt_names_every_vcpu_by_its_apic_id(void **state)
 	struct madt_view *view = malloc(sizeof(*view));
 
 	assert_non_null(view);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		const struct acpi_madt *madt;
 
 		m->board.topo = cases[i].topo;
@@ -470,10 +471,10 @@ static void iasl_reads_every_table(void **state)
 	iasl_or_skip();
 	add_nodes(m);
 	add_slots(m, 14);
-	for (size_t t = 0; t < sizeof(topos) / sizeof(topos[0]); t++) {
+	for (size_t t = 0; t < NR_OF(topos); t++) {
 		m->board.topo = topos[t];
 		build(m);
-		for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		for (size_t i = 0; i < NR_OF(signatures); i++) {
 			const struct acpi_header *table = find_table(m, signatures[i]);
 
 			free(iasl_disassemble(table, table->length));

@@ -11,9 +11,8 @@
 #include <string.h>
 
 #include "tests/unit/iasl.h"
+#include "vmm/core/array.h"
 #include "vmm/x86/tables/aml.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* `expected` as a literal, whose NUL does not count. */
 #define assert_aml(aml, expected)                                                  \
@@ -44,7 +43,7 @@ static void integers_take_the_shortest_form(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		uint8_t bytes[16];
 		struct aml aml;
 
@@ -75,7 +74,7 @@ static void paths_are_encoded_as_name_strings(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		uint8_t bytes[32];
 		struct aml aml;
 
@@ -197,7 +196,7 @@ static void package_lengths_take_one_to_four_bytes(void **state)
 
 	(void)state;
 	assert_non_null(bytes);
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		unsigned int nr_bytes;
 		struct aml aml;
 

@@ -71,7 +71,7 @@ static void gives_its_id(void **state)
 	uint8_t id[64];
 
 	start(m, ALL);
-	for (size_t i = 0; i < NR(room); i++) {
+	for (size_t i = 0; i < NR_OF(room); i++) {
 		struct request r = request(VIRTIO_BLK_T_GET_ID, 0);
 		size_t len = room[i] < 20 ? room[i] : 20;
 
@@ -96,7 +96,7 @@ static void transfers_do_not_depend_on_the_cut(struct machine *m, enum disk_cach
 		skip();
 	assert_true(fake_handshake(&m->g, ALL, 256));
 	fake_guest_run_io(&m->g);
-	for (unsigned int i = 0; i < 2 * NR(piece); i++) {
+	for (unsigned int i = 0; i < 2 * NR_OF(piece); i++) {
 		struct request r = request(VIRTIO_BLK_T_OUT, 8 + 2 * i);
 
 		memset(data, (int)i + 1, sizeof(data));
@@ -115,7 +115,7 @@ static void transfers_do_not_depend_on_the_cut(struct machine *m, enum disk_cach
 		assert_memory_equal(got, data, sizeof(got));
 	}
 	image_assert_untouched(m->image.path, 0, 8);
-	image_assert_untouched(m->image.path, 8 + 4 * NR(piece), SECTORS - 8 - 4 * NR(piece));
+	image_assert_untouched(m->image.path, 8 + 4 * NR_OF(piece), SECTORS - 8 - 4 * NR_OF(piece));
 }
 
 static void buffered_transfers_do_not_depend_on_the_cut(void **state)
@@ -193,7 +193,7 @@ static void refuses_transfers_outside_the_disk(void **state)
 	uint8_t data[1024];
 
 	start(m, ALL);
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(read_sectors(m, cases[i].sector, data, cases[i].len),
 				 cases[i].status);
 		for (size_t j = 0; cases[i].status != VIRTIO_BLK_S_OK && j < cases[i].len; j++)
@@ -212,7 +212,7 @@ static void unknown_types_are_unsupported(void **state)
 	struct machine *m = *state;
 
 	start(m, ALL);
-	for (size_t i = 0; i < NR(type); i++) {
+	for (size_t i = 0; i < NR_OF(type); i++) {
 		struct request r = request(type[i], 0);
 
 		r.data = type;
@@ -280,15 +280,15 @@ static void bouncing_is_bounded_and_waits_its_turn(void **state)
 	assert_true(fake_handshake(&m->g, ALL, 64));
 	buffer = fake_alloc(&m->g, (4u << 20) + 4096, 4096);
 	too_large = add_large_misaligned_read(m, buffer, 5);
-	for (size_t i = 0; i < NR(status); i++)
+	for (size_t i = 0; i < NR_OF(status); i++)
 		status[i] = add_large_misaligned_read(m, buffer, 3);
 	fake_kick(&m->g.vq[0]);
 	assert_int_equal(aio.taken, 1); /* no two fit into the limit */
 	fake_guest_run_io(&m->g);
-	for (size_t i = 0; i < 1 + NR(status); i++)
+	for (size_t i = 0; i < 1 + NR_OF(status); i++)
 		assert_true(fake_wait(&m->g.vq[0], &head, &written));
 	assert_int_equal(byte_at(m, too_large, 0), VIRTIO_BLK_S_IOERR);
-	for (size_t i = 0; i < NR(status); i++)
+	for (size_t i = 0; i < NR_OF(status); i++)
 		assert_int_equal(byte_at(m, status[i], 0), VIRTIO_BLK_S_OK);
 	assert_alive(m);
 }
@@ -382,7 +382,7 @@ static void refuses_bad_ranges_before_touching_anything(void **state)
 	start(m, ALL);
 	if (!m->disk.can_discard)
 		skip();
-	for (size_t i = 0; i < NR(cases); i++)
+	for (size_t i = 0; i < NR_OF(cases); i++)
 		assert_int_equal(run_ranges(m, cases[i].type, cases[i].range, cases[i].bytes),
 				 cases[i].status);
 	image_assert_untouched(m->image.path, 0, SECTORS);

@@ -57,15 +57,15 @@ static void one_kick_is_one_submission_and_one_interrupt(void **state)
 	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
 	assert_true(fake_handshake(&m->g, ALL & ~FEATURE(VIRTIO_F_EVENT_IDX), 64));
 	r.room = IMAGE_SECTOR;
-	for (size_t i = 0; i < NR(at); i++)
+	for (size_t i = 0; i < NR_OF(at); i++)
 		at[i] = add(m, &r);
 	fake_kick(&m->g.vq[0]);
 	assert_int_equal(aio.calls, 1);
-	assert_int_equal(aio.taken, NR(at));
+	assert_int_equal(aio.taken, NR_OF(at));
 	assert_int_equal(m->g.interrupts, 0);
 	/* Through the page cache all have completed by now; they are given back together. */
 	fake_guest_run_io(&m->g);
-	for (size_t i = 0; i < NR(at); i++) {
+	for (size_t i = 0; i < NR_OF(at); i++) {
 		assert_true(fake_wait(&m->g.vq[0], &head, &written));
 		assert_int_equal(byte_at(m, at[i], IMAGE_SECTOR), VIRTIO_BLK_S_OK);
 	}
@@ -89,18 +89,18 @@ static void requests_wait_for_room_in_the_kernel(void **state)
 	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
 	assert_true(fake_handshake(&m->g, ALL, 64));
 	r.room = IMAGE_SECTOR;
-	for (size_t i = 0; i < NR(at); i++)
+	for (size_t i = 0; i < NR_OF(at); i++)
 		at[i] = add(m, &r);
 	aio.at_most = 3;
 	aio.refuse[1] = -EAGAIN; /* 3 are taken, then no more; a completion comes to the rescue */
 	fake_kick(&m->g.vq[0]);
 	assert_int_equal(aio.taken, 3);
 	fake_guest_run_io(&m->g);
-	for (size_t i = 0; i < NR(at); i++) {
+	for (size_t i = 0; i < NR_OF(at); i++) {
 		assert_true(fake_wait(&m->g.vq[0], &head, &written));
 		assert_int_equal(byte_at(m, at[i], IMAGE_SECTOR), VIRTIO_BLK_S_OK);
 	}
-	assert_int_equal(aio.taken, NR(at));
+	assert_int_equal(aio.taken, NR_OF(at));
 }
 
 static void a_kernel_that_takes_nothing_is_an_io_error(void **state)
@@ -182,7 +182,7 @@ static void a_small_queue_serves_many_requests(void **state)
 	uint8_t data[IMAGE_SECTOR], got[IMAGE_SECTOR];
 
 	start(m, ALL);
-	for (unsigned int i = 0; i < NR(features); i++) {
+	for (unsigned int i = 0; i < NR_OF(features); i++) {
 		assert_true(fake_handshake(&m->g, features[i], 4));
 		for (unsigned int round = 0; round < 300; round++) {
 			memset(data, (int)(round + i), sizeof(data));
@@ -207,7 +207,7 @@ static void a_request_that_cannot_be_answered_is_a_fault(void **state)
 
 	start(m, ALL);
 	memcpy(data, &r.header, sizeof(r.header));
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct fake_buf buf[2] = {
 			fake_out(&m->g, data, cases[i].out),
 			fake_in(&m->g, cases[i].in),
@@ -261,24 +261,24 @@ static void a_reset_leaves_nothing_in_flight(void **state)
 	gpa_t at[16];
 
 	r.room = IMAGE_SECTOR;
-	for (size_t c = 0; c < NR(cache); c++) {
+	for (size_t c = 0; c < NR_OF(cache); c++) {
 		if (!plug(m, m->image.path, false, cache[c]))
 			skip();
 		assert_true(fake_handshake(&m->g, ALL, 64));
 		aio.at_most = 10;
 		aio.calls = 0;
 		aio.refuse[1] = -EAGAIN; /* some have not even been submitted */
-		for (size_t i = 0; i < NR(at); i++)
+		for (size_t i = 0; i < NR_OF(at); i++)
 			at[i] = add(m, &r);
 		fake_kick(&m->g.vq[0]);
 		fake_write32(&m->g, VIRTIO_MMIO_STATUS, 0);
-		for (size_t i = 0; i < NR(at); i++)
+		for (size_t i = 0; i < NR_OF(at); i++)
 			assert_int_equal(gmem_fill(&m->g.mem, at[i], POISON, IMAGE_SECTOR + 1), 0);
 		fake_guest_run_io(&m->g);
 		for (int ms = 0; ms < 5; ms++)
 			fake_nap();
 		assert_int_equal(fake_used(&m->g.vq[0]), 0);
-		for (size_t i = 0; i < NR(at); i++) {
+		for (size_t i = 0; i < NR_OF(at); i++) {
 			assert_int_equal(byte_at(m, at[i], 0), POISON);
 			assert_int_equal(byte_at(m, at[i], IMAGE_SECTOR), POISON);
 		}

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/boot_fixture.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 #define IMAGE_END (BZ_PREF_ADDRESS + BZ_INIT_SIZE) /* 24 MiB */
 

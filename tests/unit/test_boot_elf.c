@@ -4,8 +4,7 @@
 
 #include "tests/unit/boot_fixture.h"
 #include "guest/abi.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 static void add_tinyvmm_note(struct boot_fixture *f, unsigned int version, unsigned int flags)
 {

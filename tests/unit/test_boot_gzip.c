@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "tests/unit/boot_fixture.h"
+#include "vmm/core/array.h"
 
 #define PLAIN_BYTES (3u << 20) /* more than the first guess of the output's size */
 
@@ -87,7 +88,7 @@ static void an_image_inflates_to_what_it_was(void **state)
 	static const size_t sizes[] = {1, 4096, 1 << 20, (1 << 20) + 1, PLAIN_BYTES};
 	struct gzip_fixture *g = *state;
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < NR_OF(sizes); i++) {
 		g->packed_size = 0;
 		pack(g, sizes[i]);
 		assert_int_equal(gunzip(g, 16 * MIB), 1);
@@ -147,7 +148,7 @@ static void a_corrupt_file_says_so(void **state)
 	};
 	struct gzip_fixture *g = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		g->packed_size = 0;
 		pack(g, 300);
 		g->packed[cases[i].at < 0 ? (long)g->packed_size + cases[i].at : cases[i].at] ^=

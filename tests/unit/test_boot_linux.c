@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "tests/unit/boot_fixture.h"
+#include "vmm/core/array.h"
 
 #define ZERO_PAGE MEMMAP_ZERO_PAGE
 
@@ -75,7 +76,7 @@ static void a_relocatable_kernel_is_loaded_at_its_aligned_preference(void **stat
 	};
 	struct boot_fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		make_bzimage(f);
 		put64(f->file + 0x258, cases[i].pref);
 		put32(f->file + 0x230, cases[i].alignment);
@@ -142,7 +143,7 @@ static void malformed_headers_are_refused(void **state)
 	};
 	struct boot_fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		make_bzimage(f);
 		memcpy(f->file + cases[i].at, &cases[i].value, cases[i].bytes);
 		must_refuse(f, cases[i].why);
@@ -222,7 +223,7 @@ static void linux_gets_the_device_tree_only_where_it_ignores_acpi(void **state)
 	};
 	struct boot_fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		uint64_t fdt;
 
 		make_bzimage(f);

@@ -3,8 +3,7 @@
 #include <errno.h>
 
 #include "tests/unit/boot_fixture.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 /* A file without a format: the header at 0x100, the addresses of 3.1.3 behind it. */
 #define FLAT_HEADER 0x100

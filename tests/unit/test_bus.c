@@ -12,9 +12,8 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/core/bus.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A device that writes down what reaches it: "r3.2" is a read of two bytes at offset 3. */
 struct recorder {

@@ -11,8 +11,7 @@
 
 #include "tests/unit/command_line.h"
 #include "vmm/config/config.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 /* A command line and what was made of it; parse() and the end of a test free that. */
 struct parsed {

@@ -10,9 +10,8 @@
 #include <cmocka.h>
 
 #include "vmm/config/config.h"
+#include "vmm/core/array.h"
 #include "vmm/core/exit_status.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static char *help_text(void)
 {

@@ -11,8 +11,7 @@
 
 #include "tests/unit/command_line.h"
 #include "vmm/config/config.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 static void refuse(const char *text, const char *message)
 {

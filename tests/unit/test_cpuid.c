@@ -9,9 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/x86/cpuid.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
  * Cache leaves: type and level in EAX[7:0], the host's sharing above, which must not shine through.
@@ -136,7 +135,7 @@ static const struct topology shapes[] = {
 static void intel_leaves_agree(void **state)
 {
 	(void)state;
-	for (size_t s = 0; s < COUNT(shapes); s++)
+	for (size_t s = 0; s < NR_OF(shapes); s++)
 		for (unsigned int cpu = 0; cpu < shapes[s].nr_cpus; cpu++) {
 			const struct topology *topo = &shapes[s];
 			struct cpuid_table table = intel_host;
@@ -164,7 +163,7 @@ static void intel_leaves_agree(void **state)
 static void amd_leaves_agree(void **state)
 {
 	(void)state;
-	for (size_t s = 0; s < COUNT(shapes); s++)
+	for (size_t s = 0; s < NR_OF(shapes); s++)
 		for (unsigned int cpu = 0; cpu < shapes[s].nr_cpus; cpu++) {
 			const struct topology *topo = &shapes[s];
 			struct cpuid_table table = amd_host;
@@ -380,7 +379,7 @@ static uint32_t reg_of(const struct cpuid_entry *entry, int reg)
 static void features_have_their_linux_names(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(features); i++) {
+	for (size_t i = 0; i < NR_OF(features); i++) {
 		struct cpuid_table table = {
 			.nr = 1,
 			.entry = {{0x0, 0, false, 0x1, 0x756e6547, 0x6c65746e, 0x49656e69}}};
@@ -502,7 +501,7 @@ static void an_unknown_name_is_answered_with_the_nearest(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct cpuid_table table = intel_host;
 		struct err err = {""};
 		char shown[100];

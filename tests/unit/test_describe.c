@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/describe.h"
 
 #define MIB (1ull << 20)
@@ -45,7 +46,7 @@ static void memory_map_covers_ram_around_the_holes(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct board board = {.topo = {1, 1, 1, 1}};
 		struct config config = config_of(cases[i].size);
 		struct boot_image image = {.wants_irqchip = true};
@@ -133,7 +134,7 @@ static void interrupt_controllers_default_to_what_the_image_needs(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct board board = {.topo = {1, 1, 1, 1}};
 		struct config config = config_of(GIB);
 		struct boot_image image = {.wants_irqchip = cases[i].image_wants};

@@ -11,6 +11,7 @@
 
 #include "tests/unit/image.h"
 #include "virtio/disk.h"
+#include "vmm/core/array.h"
 
 #define SECTORS 256u /* of the test image: 128 KiB */
 
@@ -42,7 +43,7 @@ static void parses_what_the_user_asks_for(void **state)
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(disk_parse_options(cases[i].value, &options, &err), 0);
 		assert_string_equal(options.path, cases[i].path);
 		assert_int_equal(options.read_only, cases[i].read_only);
@@ -76,7 +77,7 @@ static void refuses_what_it_does_not_understand(void **state)
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(disk_parse_options(cases[i].value, &options, &err), -EINVAL);
 		assert_int_equal(strncmp(err.text, "--disk ", 7), 0);
 		assert_says(&err, cases[i].says);
@@ -162,7 +163,7 @@ static void the_id_comes_from_the_file_unless_given(void **state)
 	struct disk disk;
 	struct err err;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		snprintf(path, sizeof(path), "%s/%s", image->dir.path, cases[i].file);
 		assert_int_equal(symlink("disk.img", path), 0);
 		options = (struct disk_options){.path = path};
@@ -199,7 +200,7 @@ static void refuses_what_cannot_be_a_disk(void **state)
 
 	snprintf(path, sizeof(path), "%s/fifo", image->dir.path);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		snprintf(path, sizeof(path), "%s/%s", image->dir.path, cases[i].file);
 		if (cases[i].file[0] == '/')
 			strcpy(path, cases[i].file);
@@ -291,7 +292,7 @@ static void a_writer_excludes_everybody_and_readers_writers(void **state)
 	struct disk first, second;
 	struct err err;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(open_path(&first, image->path, cases[i].first_ro,
 					   DISK_CACHE_WRITEBACK, &err),
 				 0);

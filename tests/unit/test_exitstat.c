@@ -13,10 +13,9 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/stats/exitstat.h"
 #include "tests/unit/tempdir.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- keys ---- */
 

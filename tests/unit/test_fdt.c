@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/core/array.h"
 #include "vmm/x86/tables/fdt.h"
 
 /* A board that has everything: 8 vCPUs, two nodes, 14 slots. */
@@ -328,7 +329,7 @@ static void the_size_is_bounded(void **state)
 	(void)state;
 	assert_non_null(cmdline);
 	memset(cmdline, 'x', MEMMAP_CMDLINE_MAX - 1);
-	for (size_t i = 0; i < sizeof(topos) / sizeof(topos[0]); i++) {
+	for (size_t i = 0; i < NR_OF(topos); i++) {
 		struct board board = full_board(), bare = bare_board();
 		void *fdt;
 
@@ -377,7 +378,7 @@ static void dtc_reads_it_without_a_warning(void **state)
 	boards[2].has_irqchip = false;
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
-	for (size_t i = 0; i < sizeof(boards) / sizeof(boards[0]); i++) {
+	for (size_t i = 0; i < NR_OF(boards); i++) {
 		void *fdt = build(&boards[i], 0x1000);
 		char command[128], words[4096];
 		size_t len;

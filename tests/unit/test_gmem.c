@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/core/gmem.h"
 
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE	     4096ull
+#define PAGE 4096ull
 
 /*
  * Three regions as a machine might have them: low RAM at 0, RAM directly after it (adjacent), and

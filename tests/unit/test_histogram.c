@@ -8,9 +8,8 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/stats/histogram.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static void buckets_are_sixteen_an_octave_and_leave_no_gap(void **state)
 {

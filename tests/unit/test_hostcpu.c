@@ -8,10 +8,9 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/host/cpus.h"
 #include "tests/unit/tempdir.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A file of the fake /sys; ends with a NULL name. */
 struct fake_file {

@@ -10,9 +10,8 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/host/cpus.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define MAX_VCPUS 16
 

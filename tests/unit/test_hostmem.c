@@ -16,11 +16,10 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/host/file.h"
 #include "vmm/host/memory.h"
 #include "tests/unit/tempdir.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)

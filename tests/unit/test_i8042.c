@@ -10,8 +10,7 @@
 
 #include "devices/i8042.h"
 #include "tests/unit/device_fixture.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 #define DATA	0x60
 #define COMMAND 0x64

@@ -14,9 +14,8 @@
 #include <cmocka.h>
 
 #include "tests/unit/tempdir.h"
+#include "vmm/core/array.h"
 #include "vmm/image.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* printf hello | gzip -n */
 static const uint8_t hello_gz[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,

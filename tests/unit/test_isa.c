@@ -18,8 +18,7 @@
 #include "devices/power.h"
 #include "devices/timestamp.h"
 #include "tests/unit/device_fixture.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 /* --- debug-exit --- */
 
@@ -252,7 +251,7 @@ static void clocks_that_are_not_related_give_no_stamps(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+	for (size_t i = 0; i < NR_OF(clocks); i++) {
 		struct fixture f;
 		struct device *device;
 

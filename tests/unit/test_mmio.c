@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/counting_device.h"
+#include "vmm/core/array.h"
 
 #define F(bit)	     (1ull << (bit))
 #define ALL_FEATURES (~0ull)
@@ -97,7 +98,7 @@ static void a_fresh_device_shows_what_it_is(void **state)
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		print_message("%s\n", cases[i].name);
 		assert_int_equal(fake_read32(&f->g, cases[i].reg), cases[i].value);
 	}
@@ -159,7 +160,7 @@ static void a_queue_that_is_not_there_is_inert(void **state)
 	struct fixture *f = *state;
 
 	assert_true(fake_negotiate(&f->g, ALL_FEATURES));
-	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+	for (size_t i = 0; i < NR_OF(absent); i++) {
 		fake_write32(&f->g, VIRTIO_MMIO_QUEUE_SEL, absent[i]);
 		assert_int_equal(fake_read32(&f->g, VIRTIO_MMIO_QUEUE_NUM_MAX), 0);
 		fake_write32(&f->g, VIRTIO_MMIO_QUEUE_NUM, 8);
@@ -177,7 +178,7 @@ static void a_queue_that_cannot_be_is_refused(void **state)
 	static const uint32_t sizes[] = {0, 3, 512, 0x8000, 0x10008, 0x80000008, UINT32_MAX};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < NR_OF(sizes); i++) {
 		assert_true(fake_negotiate(&f->g, ALL_FEATURES));
 		fake_vq_layout(&f->g.vq[0], 8);
 		fake_vq_set(&f->g.vq[0]);
@@ -205,7 +206,7 @@ static void control_registers_answer_only_to_aligned_32_bit_accesses(void **stat
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < NR_OF(cases); i++)
 		assert_int_equal(read_sized(f, cases[i].reg, cases[i].size), 0);
 
 	write_sized(f, VIRTIO_MMIO_STATUS, 1, VIRTIO_STATUS_ACKNOWLEDGE);
@@ -229,7 +230,7 @@ static void writing_to_a_read_only_register_changes_nothing(void **state)
 					VIRTIO_MMIO_CONFIG_GENERATION};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
+	for (size_t i = 0; i < NR_OF(regs); i++) {
 		uint32_t before = fake_read32(&f->g, regs[i]);
 
 		fake_write32(&f->g, regs[i], ~before);
@@ -284,7 +285,7 @@ static void a_live_device_keeps_its_queues_and_features(void **state)
 	go_live(f);
 	fake_write32(&f->g, VIRTIO_MMIO_QUEUE_SEL, 0);
 	memcpy(before, f->d.vdev.queue, sizeof(before));
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		print_message("%s\n", cases[i].rule);
 		fake_write32(&f->g, cases[i].reg, cases[i].value);
 		assert_memory_equal(before, f->d.vdev.queue, sizeof(before));

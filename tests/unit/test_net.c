@@ -53,7 +53,7 @@ static void offers_the_offloads_of_the_tap(void **state)
 	};
 	struct machine *m = *state;
 
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		m->tap.offloads = cases[i].tap;
 		plug(m);
 		assert_int_equal(fake_offered(&m->g) & always, always);
@@ -85,7 +85,7 @@ static void tells_the_tap_what_the_driver_accepted(void **state)
 	struct machine *m = *state;
 
 	plug(m);
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_true(
 			fake_handshake(&m->g, FEATURE(VIRTIO_F_VERSION_1) | cases[i].features, 8));
 		assert_int_equal(host.offloads, cases[i].offloads);
@@ -107,13 +107,13 @@ static void sends_packets_however_they_are_cut(void **state)
 	uint32_t written;
 
 	start(m, ALL, 256);
-	for (unsigned int i = 0; i < 2 * NR(piece); i++) {
+	for (unsigned int i = 0; i < 2 * NR_OF(piece); i++) {
 		unsigned int nr;
 
 		make_packet(packet, sizeof(packet), i);
 		packet[0] = VIRTIO_NET_HDR_F_NEEDS_CSUM; /* the header passes through as well */
 		nr = fake_cut(fake_out(&m->g, packet, sizeof(packet)), piece[i / 2], part,
-			      NR(part));
+			      NR_OF(part));
 		if (i % 2 != 0)
 			fake_add_indirect(&m->g.vq[TX], part, nr);
 		else
@@ -200,7 +200,7 @@ static void a_packet_that_is_refused_is_dropped(void **state)
 	start(m, ALL, 8);
 	large = fake_in(&m->g, 8 << 20);
 	large.device_writes = false;
-	for (size_t i = 0; i < NR(len); i++) {
+	for (size_t i = 0; i < NR_OF(len); i++) {
 		/*
 		 * The first two are longer than any packet, to the last the socket says EMSGSIZE.
 		 */
@@ -231,7 +231,7 @@ static void a_packet_shorter_than_its_header_is_a_fault(void **state)
 	uint8_t packet[HEADER] = {0};
 
 	start(m, ALL, 8);
-	for (size_t i = 0; i < NR(len); i++) {
+	for (size_t i = 0; i < NR_OF(len); i++) {
 		struct fake_buf buf = fake_out(&m->g, packet, len[i]);
 
 		assert_true(fake_handshake(&m->g, ALL, 8));

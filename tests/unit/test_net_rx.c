@@ -12,10 +12,10 @@ static void a_packet_fills_as_many_buffers_as_it_needs(void **state)
 	unsigned int seed = 0;
 
 	start(m, ALL, 256);
-	for (size_t s = 0; s < NR(size); s++) {
+	for (size_t s = 0; s < NR_OF(size); s++) {
 		struct rx_buffers rx;
 
-		for (size_t l = 0; l < NR(len); l++) {
+		for (size_t l = 0; l < NR_OF(len); l++) {
 			uint16_t need = (uint16_t)((len[l] + size[s] - 1) / size[s]);
 			uint16_t nr;
 
@@ -46,10 +46,10 @@ static void a_receive_buffer_may_be_cut(void **state)
 	uint32_t written;
 
 	start(m, ALL, 256);
-	for (unsigned int i = 0; i < NR(piece); i++) {
+	for (unsigned int i = 0; i < NR_OF(piece); i++) {
 		struct fake_buf whole = fake_in(&m->g, 120);
 
-		fake_add(&m->g.vq[RX], part, fake_cut(whole, piece[i], part, NR(part)));
+		fake_add(&m->g.vq[RX], part, fake_cut(whole, piece[i], part, NR_OF(part)));
 		fake_kick(&m->g.vq[RX]);
 		make_packet(want, sizeof(want), i);
 		wire_send(m, want, sizeof(want));
@@ -105,7 +105,7 @@ static void packets_wait_for_buffers(void **state)
 	unsigned int before;
 
 	start(m, ALL, 16);
-	for (size_t f = 0; f < NR(features); f++) {
+	for (size_t f = 0; f < NR_OF(features); f++) {
 		assert_true(fake_handshake(&m->g, features[f], 16));
 		for (unsigned int i = 0; i < 10; i++)
 			send_made(m, 100 + i, i);
@@ -134,7 +134,7 @@ static void a_packet_waits_for_the_last_of_its_buffers(void **state)
 	struct rx_buffers rx;
 
 	start(m, ALL, 16);
-	for (size_t f = 0; f < NR(features); f++) {
+	for (size_t f = 0; f < NR_OF(features); f++) {
 		assert_true(fake_handshake(&m->g, features[f], 16));
 		send_made(m, 1000, (unsigned int)f);
 		for (unsigned int i = 0; i < 10; i++) {
@@ -205,7 +205,7 @@ static void headers_keep_to_what_was_negotiated(void **state)
 	uint16_t nr;
 
 	start(m, ALL, 8);
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_true(
 			fake_handshake(&m->g, FEATURE(VIRTIO_F_VERSION_1) | cases[i].features, 8));
 		add_rx(m, &rx, 2, 1526);
@@ -247,7 +247,7 @@ static void a_receive_buffer_too_small_for_the_header_is_a_fault(void **state)
 	struct rx_buffers rx;
 
 	start(m, ALL, 8);
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_true(fake_handshake(&m->g, ALL, 8));
 		add_rx(m, &rx, 1, cases[i].first);
 		add_rx(m, &rx, 1, cases[i].second);

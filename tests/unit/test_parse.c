@@ -11,9 +11,8 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/core/parse.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static void size_is_a_number_with_an_optional_binary_suffix(void **state)
 {

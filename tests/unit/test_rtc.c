@@ -12,8 +12,7 @@
 
 #include "devices/rtc.h"
 #include "tests/unit/device_fixture.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 #define INDEX 0x70
 #define DATA  0x71

@@ -14,8 +14,7 @@
 
 #include "guest/tinybench/base/prng.h"
 #include "guest/tinybench/data/stats.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 static void assert_near(double value, double expected, double tolerance)
 {

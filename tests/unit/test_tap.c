@@ -25,9 +25,9 @@
 #include <cmocka.h>
 
 #include "virtio/tap.h"
+#include "vmm/core/array.h"
 
-#define NR(array) (sizeof(array) / sizeof((array)[0]))
-#define WAIT_MS	  5000
+#define WAIT_MS 5000
 
 #define assert_says(err, part) assert_non_null(strstr((err)->text, part))
 
@@ -54,7 +54,7 @@ static void parses_what_the_user_asks_for(void **state)
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(tap_parse_options(cases[i].value, &options, &err), 0);
 		assert_string_equal(options.ifname, cases[i].ifname);
 		assert_int_equal(options.mac_given, cases[i].mac_given);
@@ -96,7 +96,7 @@ static void refuses_what_it_does_not_understand(void **state)
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < NR(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(tap_parse_options(cases[i].value, &options, &err), -EINVAL);
 		assert_int_equal(strncmp(err.text, "--net ", 6), 0);
 		assert_says(&err, cases[i].value);
@@ -173,7 +173,7 @@ static void a_tap_of_ours_is_up_and_goes_with_us(void **state)
 
 	(void)state;
 	need_tap();
-	for (size_t i = 0; i < NR(names); i++) {
+	for (size_t i = 0; i < NR_OF(names); i++) {
 		assert_int_equal(open_tap(&tap, names[i], &err), 0);
 		assert_true(tap.created);
 		if (names[i][0] != '\0')
@@ -386,7 +386,7 @@ static void offloads_can_be_set_and_taken_back(void **state)
 	(void)state;
 	need_tap();
 	assert_int_equal(open_tap(&tap, "", &err), 0);
-	for (size_t i = 0; i < NR(offloads); i++)
+	for (size_t i = 0; i < NR_OF(offloads); i++)
 		assert_int_equal(tap_set_offloads(&tap, offloads[i]), 0);
 	tap.offloads = 0; /* a kernel that agreed to nothing is not asked */
 	assert_int_equal(tap_set_offloads(&tap, TUN_F_CSUM), 0);

@@ -22,6 +22,7 @@
 #include "guest/tinybench/measure/own.h"
 #include "guest/tinybench/measure/session.h"
 #include "tests/unit/tempdir.h"
+#include "vmm/core/array.h"
 
 #define BEGIN "echo '{\"event\":\"begin\",\"env\":\"linux\",\"cpus\":1,\"tsc_hz\":1}'\n"
 #define END   "echo '{\"event\":\"end\"}'\n"
@@ -157,7 +158,7 @@ static void what_goes_wrong_ends_the_run_with_its_reason(void **state)
 	const struct note *note;
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < NR_OF(cases); i++) {
 		run_script(fixture, cases[i].script, 5000, -1);
 		assert_int_equal(fixture->data.nr_samples, 0);
 		assert_int_equal(fixture->data.nr_notes, i + 1);
@@ -203,7 +204,7 @@ static void what_cannot_run_here_is_skipped_and_what_went_wrong_failed(void **st
 	} cases[] = {{-EOPNOTSUPP, true, false}, {-EIO, false, true}, {-ENOENT, false, true}};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct cell cell = {0};
 		struct reason reason;
 
@@ -237,7 +238,7 @@ static void an_arm_that_cannot_run_is_skipped_in_what_tinybench_measures_itself(
 		.settings = &settings, .arms = &arm, .idle = &idle, .signal_fd = -1};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+	for (size_t i = 0; i < NR_OF(benches); i++) {
 		struct cell cell = {0};
 
 		assert_true(own_find(benches[i])->measure(&session, &arm, &cell));

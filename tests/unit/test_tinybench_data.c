@@ -21,8 +21,7 @@
 #include "guest/tinybench/base/settings.h"
 #include "guest/tinybench/data/summary.h"
 #include "tests/unit/tempdir.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 /* ---- names ---- */
 

@@ -18,6 +18,7 @@
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/arms/oci.h"
 #include "tests/unit/tempdir.h"
+#include "vmm/core/array.h"
 
 struct fixture {
 	struct tempdir dir;
@@ -110,7 +111,7 @@ static void an_engine_gets_an_image_a_trial_and_in_the_end_its_removal(void **st
 
 	install(f, "docker", ANSWERS);
 	install(f, "podman", ANSWERS);
-	for (size_t i = 0; i < sizeof(arms) / sizeof(arms[0]); i++) {
+	for (size_t i = 0; i < NR_OF(arms); i++) {
 		prepare(f, arms[i]);
 		assert_true(f->arm.ready);
 		assert_string_equal(f->arm.detail, "the-engine 1.2");

@@ -16,8 +16,7 @@
 #include "guest/tinybench/host/host.h"
 #include "guest/tinybench/host/rapl.h"
 #include "tests/unit/tempdir.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 static void steal_and_load_come_from_proc_stat(void **state)
 {

@@ -10,8 +10,7 @@
 #include <cmocka.h>
 
 #include "guest/tinybench/report/paging.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 /* Nine rounds in which all arms drift together by a nanosecond a round. */
 #define ROUNDS 9

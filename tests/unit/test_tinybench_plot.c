@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "guest/tinybench/report/plot.h"
+#include "vmm/core/array.h"
 
 #define HOSTILE "exec:/it's\nsystem('touch x')"
 
@@ -64,15 +65,15 @@ static void a_name_is_no_command(void **state)
 
 	(void)state;
 	dataset_init(&data);
-	for (i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
-		for (j = 0; j < sizeof(arms) / sizeof(arms[0]); j++)
+	for (i = 0; i < NR_OF(benches); i++)
+		for (j = 0; j < NR_OF(arms); j++)
 			add(&data, benches[i], "it's\nsystem('x')", arms[j], (double)j + 1);
-	for (j = 0; j < sizeof(arms) / sizeof(arms[0]); j++)
+	for (j = 0; j < NR_OF(arms); j++)
 		json_array_append_new(data.series,
 				      json_pack("{s:s, s:s, s:s, s:[[i, i], [i, i]]}", "kind",
 						"power", "bench", "energy.noploop", "arm", arms[j],
 						"points", 0, 10, 1, 11));
-	for (i = 0; i < sizeof(plots) / sizeof(plots[0]); i++) {
+	for (i = 0; i < NR_OF(plots); i++) {
 		script = script_of(&data, plots[i].writer, plots[i].what);
 		if (strstr(script, "\nsystem") || strstr(script, " 'exec:/it's"))
 			fail_msg("plot %zu: %s", i, script);
@@ -88,12 +89,12 @@ static void the_arms_of_make_bench_have_a_colour_each(void **state)
 		"native",	   "container",	      "vm",
 		"native:pages=4k", "vm:pages=4k",     "native:pages=thp",
 		"vm:pages=thp",	   "native:pages=2m", "vm:pages=2m"};
-	const char *arms[sizeof(names) / sizeof(names[0])];
+	const char *arms[NR_OF(names)];
 	struct dataset data;
 
 	(void)state;
 	dataset_init(&data);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < NR_OF(names); i++) {
 		arms[i] = dataset_arm(&data, names[i]);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(plot_color(&data, arms[i]),

@@ -26,6 +26,7 @@
 #include "guest/tinybench/measure/session.h"
 #include "guest/tinybench/base/settings.h"
 #include "tests/unit/tempdir.h"
+#include "vmm/core/array.h"
 
 #define LIST \
 	"echo '{\"bench\":\"cpu.noploop\",\"unit\":\"ms\",\"better\":\"lower\",\"text\":\"t\"}'\n"
@@ -241,7 +242,7 @@ static void a_list_without_a_benchmark_is_refused(void **state)
 	struct fixture *fixture = *state;
 	size_t i;
 
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+	for (i = 0; i < NR_OF(lines); i++) {
 		assert_status(fixture, lines[i], EXIT_STATUS_USAGE);
 		assert_said(fixture, "--bench \",\": name one at least");
 	}
@@ -264,7 +265,7 @@ static void an_engine_of_processes_elsewhere_has_no_memory_to_read(void **state)
 	assert_int_equal(arm_parse(&arm, "container:docker", &context, &reason), 0);
 	session.arms = &arm;
 	session.idle = &idle;
-	for (i = 0; i < sizeof(measure) / sizeof(measure[0]); i++) {
+	for (i = 0; i < NR_OF(measure); i++) {
 		struct cell cell = {0};
 
 		assert_true(measure[i](&session, &arm, &cell));

@@ -6,9 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/x86/topology.h"
-
-#define CASES(array) (sizeof(array) / sizeof((array)[0]))
 
 static void fields_are_as_wide_as_their_members_need(void **state)
 {
@@ -18,7 +17,7 @@ static void fields_are_as_wide_as_their_members_need(void **state)
 		     {9, 4}, {64, 6}, {65, 7}, {256, 8}, {257, 9}, {4096, 12}};
 
 	(void)state;
-	for (size_t i = 0; i < CASES(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct topology threads = {1, 1, 1, cases[i].members};
 		struct topology cores = {1, 1, cases[i].members, 1};
 
@@ -57,7 +56,7 @@ static void apic_ids_run_through_threads_then_cores_then_sockets(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < CASES(cases); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		assert_int_equal(topology_apic_id(&cases[i].topo, cases[i].cpu), cases[i].apic_id);
 		assert_int_equal(topology_socket(&cases[i].topo, cases[i].cpu), cases[i].socket);
 	}
@@ -69,7 +68,7 @@ static void apic_ids_ascend_and_the_last_is_the_highest(void **state)
 		{1, 1, 1, 1}, {7, 2, 2, 2}, {30, 2, 5, 3}, {300, 3, 50, 2}, {4096, 8, 256, 2}};
 
 	(void)state;
-	for (size_t i = 0; i < CASES(topos); i++) {
+	for (size_t i = 0; i < NR_OF(topos); i++) {
 		uint32_t last = topology_apic_id(&topos[i], 0);
 
 		assert_int_equal(last, 0);

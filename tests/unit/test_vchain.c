@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* virtio/virtq.h: descriptor chains, friendly and hostile (virtio 1.2, 2.7.4 and 2.7.5). */
 #include "tests/unit/queue_fixture.h"
+#include "vmm/core/array.h"
 
 /* --- chains that a driver may make --- */
 
@@ -266,7 +267,7 @@ static void a_legal_chain_is_taken_and_an_illegal_one_breaks_the_queue(void **st
 {
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(chain_cases) / sizeof(chain_cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(chain_cases); i++) {
 		const struct chain_case *c = &chain_cases[i];
 
 		print_message("%s\n", c->rule);

@@ -21,11 +21,10 @@
 
 #include <cmocka.h>
 
+#include "vmm/core/array.h"
 #include "vmm/core/exit_status.h"
 #include "vmm/vcpu.h"
 #include "vmm/x86/cpu.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define VCPU_FD	   12345 /* no descriptor of this process */
 #define RUN_BYTES  8192	 /* of struct kvm_run and the data page behind it */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/counting_device.h"
+#include "vmm/core/array.h"
 
 #define ACK	 VIRTIO_STATUS_ACKNOWLEDGE
 #define DRIVER	 VIRTIO_STATUS_DRIVER
@@ -126,7 +127,7 @@ static void features_ok_is_granted_to_a_subset_with_version_1(void **state)
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		print_message("%s\n", cases[i].rule);
 		vdev_write_status(&f->d.vdev, 0);
 		vdev_write_status(&f->d.vdev, ACK | DRIVER);
@@ -199,7 +200,7 @@ static void the_status_follows_the_driver_up_and_only_a_reset_takes_it_down(void
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		print_message("%s\n", cases[i].rule);
 		vdev_write_status(&f->d.vdev, 0);
 		write_features(f, VERSION_1);
@@ -509,7 +510,7 @@ static void configuration_reads_past_the_end_give_zeroes(void **state)
 
 	for (uint8_t i = 0; i < 8; i++)
 		f->d.config[i] = (uint8_t)(i + 1);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		uint8_t bytes[4] = {0xee, 0xee, 0xee, 0xee};
 
 		vdev_config_read(&f->d.vdev, cases[i].offset, bytes, cases[i].len);
@@ -533,7 +534,7 @@ static void configuration_writes_outside_the_writable_part_are_dropped(void **st
 	struct fixture *f = *state;
 
 	negotiate(f);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		print_message("%u bytes at %#x\n", cases[i].len, cases[i].offset);
 		memset(f->d.config, 0, sizeof(f->d.config));
 		f->d.config_writes = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* virtio/virtq.h: the rings of a split virtqueue (virtio 1.2, 2.7), and when to call. */
 #include "tests/unit/queue_fixture.h"
+#include "vmm/core/array.h"
 
 /* --- where a queue may be --- */
 
@@ -40,7 +41,7 @@ static void a_queue_is_enabled_only_where_it_fits_and_is_aligned(void **state)
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct virtq vq = {
 			.size = cases[i].size,
 			.desc = gpa(cases[i].desc),
@@ -287,7 +288,7 @@ static void with_event_idx_the_driver_names_the_entry_it_waits_for(void **state)
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < NR_OF(cases); i++) {
 		print_message("%#x to %#x, event %#x\n", cases[i].from, cases[i].to,
 			      cases[i].event);
 		f->g.heap = FAKE_RAM_START;

@@ -10,14 +10,14 @@
 
 #include "vmm/config/config.h"
 #include "vmm/config/values.h"
+#include "vmm/core/array.h"
+#include "vmm/core/nearest.h"
 #include "vmm/x86/memmap.h"
 
 #define IRQCHIP_CHOICES	 "kernel|none"
 #define ON_OFF_CHOICES	 "on|off"
 #define ON_RESET_CHOICES "exit|restart"
 #define LOG_CHOICES	 "error|warn|info|debug"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- options whose values have no parts ---- */
 
@@ -286,43 +286,14 @@ static const struct option_row *row_of(int opt)
 	return NULL;
 }
 
-#define NAME_MAX_LEN 16
-
-/* Levenshtein's distance: how many letters to insert, delete or replace. */
-static size_t edit_distance(const char *a, size_t a_len, const char *b)
-{
-	size_t row[NAME_MAX_LEN + 1]; /* of the classic matrix */
-	size_t b_len = strlen(b);
-	size_t i, j;
-
-	for (j = 0; j <= b_len; j++)
-		row[j] = j;
-	for (i = 1; i <= a_len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (j = 1; j <= b_len; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[b_len];
-}
-
 static const char *nearest_option(const char *name, size_t len)
 {
 	const char *nearest = NULL;
-	size_t least = 0;
+	unsigned int least = 0;
 	size_t i;
 
 	for (i = 0; i < NR_OF(rows); i++) {
-		size_t distance = edit_distance(name, len, rows[i].name);
+		unsigned int distance = nearest_distance(name, len, rows[i].name);
 
 		if (nearest == NULL || distance < least) {
 			nearest = rows[i].name;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vmm/config/config.h"
+#include "vmm/core/array.h"
 #include "vmm/core/exit_status.h"
 
 #define HELP_COLUMNS 90
@@ -64,7 +65,7 @@ static void print_statuses(FILE *to)
 	size_t i;
 
 	fputs("\nExit status:\n", to);
-	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+	for (i = 0; i < NR_OF(statuses); i++)
 		fprintf(to, "  %3d  %s\n", statuses[i].status, statuses[i].meaning);
 	fputs("  odd  the guest wrote V to the debug-exit port: (V << 1 | 1) & 255\n"
 	      "Ended by SIGINT, SIGTERM or SIGHUP it dies by that signal (in a shell: 130, 143, "

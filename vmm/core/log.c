@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What tinyvmm says about itself: a line a write(2), so that lines of two threads never mix. */
+#include "vmm/core/array.h"
 #include "vmm/core/log.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ void log_report(const struct log *log, enum log_level level, const char *text)
 
 int log_parse_level(const char *name, enum log_level *level)
 {
-	for (unsigned int i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+	for (unsigned int i = 0; i < NR_OF(level_names); i++) {
 		if (strcmp(name, level_names[i]) == 0) {
 			*level = (enum log_level)i;
 			return 0;

@@ -35,30 +35,30 @@ struct vm {
 
 static int open_failed(struct err *err)
 {
-	int code = -errno;
+	int ret = -errno;
 	struct stat st;
 	struct group *group;
 
-	if (code == -ENOENT || code == -ENODEV || code == -ENXIO)
-		return err_set(err, code,
+	if (ret == -ENOENT || ret == -ENODEV || ret == -ENXIO)
+		return err_set(err, ret,
 			       "/dev/kvm: %s; load kvm_intel or kvm_amd (and enable "
 			       "virtualisation in the firmware, or nested virtualisation on the "
 			       "host below)",
-			       strerror(-code));
-	if (code != -EACCES && code != -EPERM)
-		return err_set(err, code, "/dev/kvm: cannot open: %s", strerror(-code));
+			       strerror(-ret));
+	if (ret != -EACCES && ret != -EPERM)
+		return err_set(err, ret, "/dev/kvm: cannot open: %s", strerror(-ret));
 	if (stat("/dev/kvm", &st) < 0)
-		return err_set(err, code, "/dev/kvm: cannot open: %s", strerror(-code));
+		return err_set(err, ret, "/dev/kvm: cannot open: %s", strerror(-ret));
 	if ((st.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
-		return err_set(err, code,
+		return err_set(err, ret,
 			       "/dev/kvm: cannot open: %s; its mode %04o lets no group in: as "
 			       "root, \"chgrp kvm /dev/kvm && chmod 660 /dev/kvm\"",
-			       strerror(-code), (unsigned int)st.st_mode & 07777);
+			       strerror(-ret), (unsigned int)st.st_mode & 07777);
 	group = getgrgid(st.st_gid);
-	return err_set(err, code,
+	return err_set(err, ret,
 		       "/dev/kvm: cannot open: %s; it belongs to group %s: join that with "
 		       "\"usermod -aG %s USER\" and log in again",
-		       strerror(-code), group != NULL ? group->gr_name : "kvm",
+		       strerror(-ret), group != NULL ? group->gr_name : "kvm",
 		       group != NULL ? group->gr_name : "kvm");
 }
 
@@ -122,7 +122,7 @@ void kvm_close(struct kvm *kvm)
 int vm_create(struct kvm *kvm, const struct log *log, struct vm **out, struct err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
-	int code;
+	int ret;
 
 	if (vm == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -133,9 +133,9 @@ int vm_create(struct kvm *kvm, const struct log *log, struct vm **out, struct er
 		vm->fd = ioctl(kvm->fd, KVM_CREATE_VM, 0ul);
 	while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0) {
-		code = -errno;
+		ret = -errno;
 		free(vm);
-		return err_set(err, code, "/dev/kvm: cannot create a VM: %s", strerror(-code));
+		return err_set(err, ret, "/dev/kvm: cannot create a VM: %s", strerror(-ret));
 	}
 	for (uint32_t gsi = 0; gsi < VM_NR_GSIS; gsi++) {
 		vm->line[gsi] = (struct vm_line){.vm = vm, .gsi = gsi, .fd = -1};
@@ -217,15 +217,15 @@ int vm_create_vcpu(struct vm *vm, uint32_t apic_id, struct kvm_run **run)
 {
 	int fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)apic_id);
 	void *map;
-	int code;
+	int ret;
 
 	if (fd < 0)
 		return -errno;
 	map = mmap(NULL, vm->kvm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED) {
-		code = -errno;
+		ret = -errno;
 		close(fd);
-		return code;
+		return ret;
 	}
 	*run = map;
 	return fd;
@@ -243,15 +243,15 @@ static int line_open(struct vm_line *line)
 {
 	struct kvm_irqfd irqfd = {.gsi = line->gsi};
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int code;
+	int ret;
 
 	if (fd < 0)
 		return -errno;
 	irqfd.fd = (uint32_t)fd;
 	if (ioctl(line->vm->fd, KVM_IRQFD, &irqfd) < 0) {
-		code = -errno;
+		ret = -errno;
 		close(fd);
-		return code;
+		return ret;
 	}
 	return fd;
 }

@@ -6,6 +6,7 @@
  * KVM offers the host's answers, or zeros, where the answer depends on the vCPU; a guest that
  * finds two leaves in disagreement picks one and builds wrong scheduling domains from it.
  */
+#include "vmm/core/array.h"
 #include "vmm/x86/cpuid.h"
 
 #include <errno.h>
@@ -170,7 +171,7 @@ static int set_extended_topology(struct cpuid_table *table, uint32_t leaf,
 	};
 
 	cpuid_remove(table, leaf);
-	for (uint32_t i = 0; i < sizeof(level) / sizeof(level[0]); i++) {
+	for (uint32_t i = 0; i < NR_OF(level); i++) {
 		int ret = cpuid_add(table, &(struct cpuid_entry){.leaf = leaf,
 								 .subleaf = i,
 								 .indexed = true,

@@ -4,6 +4,7 @@
  * (arch/x86/include/asm/cpufeatures.h), and the bits of CPUID that they stand for (Intel SDM vol.
  * 2A; AMD APM vol. 3, appendix E; KVM's own leaf: Documentation/virt/kvm/x86/cpuid.rst).
  */
+#include "vmm/core/array.h"
 #include "vmm/x86/cpuid.h"
 
 #include <assert.h>
@@ -104,8 +105,6 @@ static const struct feature_alias {
 	{"lzcnt", 0x80000001, 0, ECX, 5},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 struct feature_bit {
 	uint32_t leaf, subleaf;
 	enum reg reg;
@@ -123,7 +122,7 @@ struct feature_walk {
 /* Steps to the next bit that has a name. */
 static bool next_feature(struct feature_walk *walk, struct feature_bit *bit)
 {
-	while (walk->word < COUNT(words)) {
+	while (walk->word < NR_OF(words)) {
 		const struct feature_word *word = &words[walk->word];
 
 		walk->name = walk->rest != NULL ? walk->rest : word->names;
@@ -140,7 +139,7 @@ static bool next_feature(struct feature_walk *walk, struct feature_bit *bit)
 		if (walk->name[0] != '-')
 			return true;
 	}
-	if (walk->alias < COUNT(aliases)) {
+	if (walk->alias < NR_OF(aliases)) {
 		const struct feature_alias *alias = &aliases[walk->alias++];
 
 		*bit = (struct feature_bit){alias->leaf, alias->subleaf, alias->reg,

@@ -8,13 +8,14 @@
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
+#include "vmm/core/array.h"
 
 static const struct arm_class *const classes[] = {
 	&arm_native,	   &arm_container, &arm_vm,   &arm_linux_vm,
 	&arm_qemu_microvm, &arm_kvmtool,   &arm_exec,
 };
 
-#define NR_CLASSES (sizeof(classes) / sizeof(classes[0]))
+#define NR_CLASSES NR_OF(classes)
 
 const struct arm_class *arm_class_at(size_t i)
 {

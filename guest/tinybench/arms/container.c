@@ -16,6 +16,7 @@
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/arms/oci.h"
+#include "vmm/core/array.h"
 
 static bool is_engine(const struct arm *arm, const char *engine)
 {
@@ -71,7 +72,7 @@ static int make_root(struct arm *arm, struct reason *reason)
 	size_t i;
 	int error = arm_make_work(arm, reason);
 
-	for (i = 0; !error && i < sizeof(directories) / sizeof(directories[0]); i++) {
+	for (i = 0; !error && i < NR_OF(directories); i++) {
 		path = xasprintf("%s/rootfs%s", arm->work, directories[i]);
 		error = file_make_directory(path, reason);
 		free(path);
@@ -321,7 +322,7 @@ static int container_prepare(struct arm *arm, struct reason *reason)
 	if (error || arm->program)
 		return error ? error : prepare_engine(arm, reason);
 	reason->text[0] = '\0';
-	for (i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+	for (i = 0; i < NR_OF(engines); i++) {
 		arm->program = xstrdup(engines[i]);
 		if (prepare_engine(arm, &why) == 0)
 			return 0;

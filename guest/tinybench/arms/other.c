@@ -8,6 +8,7 @@
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
+#include "vmm/core/array.h"
 
 static int need_program(struct arm *arm, const char *name, const char *package,
 			struct reason *reason)
@@ -73,7 +74,7 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 
 	(void)reason;
 	argv_add(argv, "%s", arm->program);
-	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+	for (i = 0; i < NR_OF(fixed); i++)
 		argv_add(argv, "%s", fixed[i]);
 	/* kvm_pvm has not all the MSRs that QEMU sets for the host's own model. */
 	argv_add(argv, "-cpu");
@@ -143,7 +144,7 @@ static int kvmtool_command(struct arm *arm, const struct job *job, struct argv *
 				  "drives virtio-mmio only");
 	line = job_command_line(job, arm);
 	argv_add(argv, "%s", arm->program);
-	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+	for (i = 0; i < NR_OF(fixed); i++)
 		argv_add(argv, "%s", fixed[i]);
 	argv_add(argv, "--cpus");
 	argv_add(argv, "%u", job->cpus);

@@ -7,8 +7,7 @@
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/names.h"
-
-#define NAME_MAX_LENGTH 63 /* what the edit distance looks at */
+#include "vmm/core/nearest.h"
 
 void names_add(struct names *names, const char *name)
 {
@@ -59,38 +58,12 @@ bool names_match(const char *patterns, const char *name)
 	return match;
 }
 
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Levenshtein's distance, one row of the matrix at a time. */
-static unsigned int edit_distance(const char *a, const char *b)
-{
-	unsigned int row[NAME_MAX_LENGTH + 1], diagonal, above;
-	size_t a_length = strnlen(a, NAME_MAX_LENGTH), b_length = strnlen(b, NAME_MAX_LENGTH);
-	size_t i, j;
-
-	for (j = 0; j <= b_length; j++)
-		row[j] = (unsigned int)j;
-	for (i = 1; i <= a_length; i++) {
-		diagonal = row[0];
-		row[0] = (unsigned int)i;
-		for (j = 1; j <= b_length; j++) {
-			above = row[j];
-			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[b_length];
-}
-
 /* "noploop" is as near to "cpu.noploop" as one wrong letter. */
 static unsigned int distance(const char *typed, const char *known)
 {
-	return *typed != '\0' && strstr(known, typed) ? 1 : edit_distance(typed, known);
+	return *typed != '\0' && strstr(known, typed)
+		       ? 1
+		       : nearest_distance(typed, strlen(typed), known);
 }
 
 void names_nearest(const struct names *known, const char *typed, size_t max, char *text,

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "guest/tinybench/base/settings.h"
-
-#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "vmm/core/array.h"
 
 static int parse_number(const char *option, const char *value, unsigned int min, unsigned int max,
 			unsigned int *number, struct reason *reason)

@@ -17,6 +17,7 @@
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/spawn.h"
+#include "vmm/core/array.h"
 
 /* What a run has open and where it stands. */
 struct run {
@@ -42,7 +43,7 @@ void argv_add(struct argv *argv, const char *format, ...)
 	va_list ap;
 	char *text;
 
-	if (argv->nr + 1 >= sizeof(argv->at) / sizeof(argv->at[0])) {
+	if (argv->nr + 1 >= NR_OF(argv->at)) {
 		fputs("tinybench: too many arguments for a program\n", stderr);
 		abort();
 	}

@@ -6,6 +6,7 @@
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/data/stats.h"
+#include "vmm/core/array.h"
 
 void dataset_init(struct dataset *data)
 {
@@ -188,7 +189,7 @@ static void warn_of_other_hosts(json_t *warnings, const struct dataset *data)
 	const char *first, *other;
 
 	for (size_t i = 1; i < json_array_size(data->runs); i++)
-		for (size_t j = 0; j < sizeof(keys) / sizeof(keys[0]); j++) {
+		for (size_t j = 0; j < NR_OF(keys); j++) {
 			first = json_string_value(host_fact(data, i - 1, keys[j]));
 			other = json_string_value(host_fact(data, i, keys[j]));
 			if (first && other && strcmp(first, other) != 0)

@@ -7,6 +7,7 @@
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/prng.h"
 #include "guest/tinybench/data/stats.h"
+#include "vmm/core/array.h"
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -55,7 +56,7 @@ double stats_t975(size_t degrees)
 
 	if (degrees == 0)
 		return INFINITY;
-	if (degrees <= sizeof(table) / sizeof(table[0]))
+	if (degrees <= NR_OF(table))
 		return table[degrees - 1];
 	/* Abramowitz and Stegun 26.7.5; good to 5e-6 from 30 degrees on. */
 	g1 = (pow(z, 3) + z) / 4;

@@ -4,6 +4,7 @@
 
 #include "guest/tinybench/measure/own.h"
 #include "guest/tinybench/data/stats.h"
+#include "vmm/core/array.h"
 
 static const struct own_bench table[] = {
 	{.name = "life.first_output",
@@ -44,7 +45,7 @@ static const struct own_bench table[] = {
 	 .measure = energy_work},
 };
 
-#define NR_OWN (sizeof(table) / sizeof(table[0]))
+#define NR_OWN NR_OF(table)
 
 const struct own_bench *own_find(const char *name)
 {

@@ -10,6 +10,7 @@
 #include "guest/tinybench/measure/cell.h"
 #include "guest/tinybench/measure/own.h"
 #include "guest/tinybench/measure/session.h"
+#include "vmm/core/array.h"
 
 #define DISK_BYTES	 (256 << 20)
 #define DISK_BYTES_QUICK (64 << 20)
@@ -66,7 +67,7 @@ static unsigned int least_cpus(const char *bench)
 {
 	static const char *const pairs[] = {"trap.ipi", "trap.futex_wake", "trap.eventfd_pingpong"};
 
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	for (size_t i = 0; i < NR_OF(pairs); i++)
 		if (strcmp(bench, pairs[i]) == 0 && sysconf(_SC_NPROCESSORS_ONLN) > 1)
 			return 2;
 	return 1;

@@ -8,6 +8,7 @@
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/report/plot.h"
 #include "guest/tinybench/base/spawn.h"
+#include "vmm/core/array.h"
 
 /*
  * For light and dark ground. The first seven are told apart by any eye (after Okabe and Ito); more
@@ -23,7 +24,7 @@ const char *plot_color(const struct dataset *data, const char *arm)
 
 	for (i = 0; i < data->arms.nr && data->arms.at[i] != arm; i++)
 		;
-	return colors[i % (sizeof(colors) / sizeof(colors[0]))];
+	return colors[i % NR_OF(colors)];
 }
 
 static void write_header(FILE *script, bool narrow)

@@ -6,6 +6,7 @@
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/report/plot.h"
+#include "vmm/core/array.h"
 
 /* The part of a benchmark's name behind the prefix, or NULL if it has another. */
 static const char *behind(const struct bench *bench, const char *prefix)
@@ -319,7 +320,7 @@ static const struct {
 	{"trap.mmio_write", "MMIO write"},
 };
 
-#define NR_EXIT_KINDS (sizeof(exit_kinds) / sizeof(exit_kinds[0]))
+#define NR_EXIT_KINDS NR_OF(exit_kinds)
 
 /* In the order in which an exit passes them. */
 static const struct {
@@ -330,7 +331,7 @@ static const struct {
 	{"_way_back", "VMM to guest", "#d9702b"},
 };
 
-#define NR_EXIT_PARTS (sizeof(exit_parts) / sizeof(exit_parts[0]))
+#define NR_EXIT_PARTS NR_OF(exit_parts)
 
 /* The median of a benchmark whose name has two halves, or NAN. */
 static double median_of(const struct plot_source *source, const char *bench, const char *suffix,

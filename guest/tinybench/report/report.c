@@ -11,6 +11,7 @@
 #include "guest/tinybench/report/plot.h"
 #include "guest/tinybench/report/report.h"
 #include "guest/tinybench/report/report_tables.h"
+#include "vmm/core/array.h"
 
 struct page {
 	const struct summary *summary;
@@ -231,7 +232,7 @@ static void write_page(FILE *file, const void *opaque)
 	html_begin(file, "tinybench: native, containers and virtual machines");
 	print_head(&page);
 	report_study(file, page.summary);
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+	for (i = 0; i < NR_OF(groups); i++)
 		show_group(&page, groups[i].name, groups[i].title);
 	print_method(&page);
 	html_end(file);

@@ -6,6 +6,7 @@
 
 #include <asm/bootparam.h>
 
+#include "vmm/core/array.h"
 #include "vmm/x86/boot/internal.h"
 
 const char *boot_protocol_name(enum boot_protocol protocol)
@@ -43,7 +44,7 @@ int boot_check_area(uint64_t start, uint64_t size, const char *what, struct err 
 		return err_set(err, -ENOEXEC,
 			       "%s at 0x%" PRIx64 " wraps around: 0x%" PRIx64 " bytes", what, start,
 			       size);
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+	for (size_t i = 0; i < NR_OF(taken); i++) {
 		if (start < taken[i].end && start + size > taken[i].start)
 			return err_set(err, -ENOEXEC,
 				       "%s at 0x%" PRIx64 "-0x%" PRIx64 " lies on 0x%" PRIx64

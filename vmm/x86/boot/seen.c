@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/core/array.h"
 #include "vmm/x86/boot/internal.h"
 
 struct foreign_magic {
@@ -73,7 +74,7 @@ static const char *foreign_name(const uint8_t *bytes, size_t size)
 {
 	if (size == 0)
 		return "an empty file";
-	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+	for (size_t i = 0; i < NR_OF(foreign); i++) {
 		const struct foreign_magic *f = &foreign[i];
 
 		if (size >= f->offset + f->len && !memcmp(bytes + f->offset, f->magic, f->len))

@@ -342,10 +342,10 @@ size_t fdt_size_max(const struct board *board)
 
 static int begin_tree(void *to, size_t max)
 {
-	int error = fdt_create(to, max > INT_MAX ? INT_MAX : (int)max);
+	int ret = fdt_create(to, max > INT_MAX ? INT_MAX : (int)max);
 
 	/* Nothing is reserved: the memory nodes leave out what is not the guest's. */
-	return error != 0 ? error : fdt_finish_reservemap(to);
+	return ret != 0 ? ret : fdt_finish_reservemap(to);
 }
 
 long fdt_build_board(const struct board *board, uint64_t initrd_start, uint64_t initrd_size,
