@@ -215,7 +215,7 @@ void settings_help(void)
 		printf("  %-18s %s\n", left, rows[i].help);
 	}
 	puts("\nExit status: 0 well, 1 something failed, 2 usage, 3 interrupted.\n"
-	     "docs/measuring.md tells what each benchmark does and does not show.");
+	     "docs/benchmarks.md tells what each benchmark does and does not show.");
 }
 
 static int parse_command(struct settings *settings, const char *word, struct reason *reason)
