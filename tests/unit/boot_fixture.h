@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "guest/abi.h"
 #include "vmm/x86/boot/boot.h"
 
 #define MIB (1ull << 20)
@@ -346,6 +347,14 @@ static inline void elf_add_note(struct boot_fixture *f, const char *name, uint32
 static inline void elf_add_pvh_note(struct boot_fixture *f, uint64_t entry)
 {
 	elf_add_note(f, "Xen", 18, &entry, f->file[4] == 2 ? 8 : 4);
+}
+
+static inline void elf_add_tinyvmm_note(struct boot_fixture *f, unsigned int version,
+					unsigned int flags)
+{
+	const struct tinyvmm_note note = {version, flags};
+
+	elf_add_note(f, "tinyvmm", 1, &note, sizeof(note));
 }
 
 /* ---- Multiboot: 0.6.96, 3.1 ---- */

@@ -208,6 +208,7 @@ int boot_elf_check_segments(struct boot_image *image, struct err *err)
 {
 	struct elf_file elf;
 	bool entry_is_loaded = false;
+	uint64_t file_bytes_left = MEMMAP_HOLE_START;
 	int ret = boot_elf_open(image, &elf, err);
 
 	if (ret)
@@ -222,6 +223,12 @@ int boot_elf_check_segments(struct boot_image *image, struct err *err)
 		ret = check_segment(&elf, &phdr, i, err);
 		if (ret)
 			return ret;
+		/* Segments may overlap; their sum bounds the work on a forged file. */
+		if (phdr.p_filesz > file_bytes_left)
+			return err_set(
+				err, -ENOEXEC,
+				"an ELF whose segments have more bytes than fit below 3 GiB");
+		file_bytes_left -= phdr.p_filesz;
 		if (phdr.p_paddr < image->start)
 			image->start = phdr.p_paddr;
 		if (phdr.p_paddr + phdr.p_memsz > image->end)

@@ -16,7 +16,8 @@
 
 #define XEN_ELFNOTE_GUEST_OS	 6u
 #define XEN_ELFNOTE_PHYS32_ENTRY 18u
-#define LINUX_CMDLINE_MAX	 2047u /* COMMAND_LINE_SIZE of x86, which the file does not tell */
+#define NOTES_MAX_BYTES		 65536u /* of all segments; a kernel has some hundred bytes */
+#define LINUX_CMDLINE_MAX	 2047u	/* COMMAND_LINE_SIZE of x86, which the file does not tell */
 
 struct notes {
 	bool is_linux;	   /* a Linux kernel */
@@ -129,8 +130,11 @@ static int walk_segment(const uint8_t *bytes, uint64_t size, uint64_t alignment,
 	return 0;
 }
 
+/* Note segments may overlap, so what bounds the work on a forged file is their sum. */
 static int read_notes(const struct elf_file *elf, struct notes *notes, struct err *err)
 {
+	uint64_t left = NOTES_MAX_BYTES;
+
 	for (unsigned int i = 0; i < elf->nr_phdrs; i++) {
 		Elf64_Phdr phdr = boot_elf_phdr(elf, i);
 		int ret;
@@ -144,6 +148,12 @@ static int read_notes(const struct elf_file *elf, struct notes *notes, struct er
 				       "truncated ELF: notes of 0x%" PRIx64 " bytes at 0x%" PRIx64
 				       ", the file has 0x%zx",
 				       phdr.p_filesz, phdr.p_offset, elf->size);
+		if (phdr.p_filesz > left)
+			return err_set(err, -ENOEXEC,
+				       "an ELF with more than %u bytes of notes, which no kernel "
+				       "has",
+				       NOTES_MAX_BYTES);
+		left -= phdr.p_filesz;
 		ret = walk_segment(elf->bytes + phdr.p_offset, phdr.p_filesz,
 				   phdr.p_align == 8 ? 8 : 4, notes, err);
 		if (ret)

@@ -69,7 +69,9 @@ static int check_file(const struct boot_image *image, const struct setup_header 
 		      struct err *err)
 {
 	size_t setup = setup_bytes(header);
-	uint64_t needed = setup + (uint64_t)header->syssize * PARAGRAPH_SIZE;
+	/* boot.rst, syssize: in paragraphs, of which the last one need not be whole. */
+	uint64_t paragraphs = header->syssize;
+	uint64_t needed = setup + (paragraphs ? (paragraphs - 1) * PARAGRAPH_SIZE + 1 : 0);
 
 	if (header->version < PROTOCOL_MIN)
 		return err_set(
@@ -82,8 +84,8 @@ static int check_file(const struct boot_image *image, const struct setup_header 
 			       "a Linux zImage, which loads below 1 MiB; a bzImage is needed");
 	if (image->size < needed)
 		return err_set(err, -ENOEXEC,
-			       "truncated Linux kernel: its header promises %" PRIu64 " bytes, the "
-			       "file has %zu",
+			       "truncated Linux kernel: its header promises at least %" PRIu64
+			       " bytes, the file has %zu",
 			       needed, image->size);
 	if (image->size - setup <= ENTRY64_OFFSET)
 		return err_set(err, -ENOEXEC,
