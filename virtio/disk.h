@@ -20,6 +20,9 @@ enum disk_cache {
 #define DISK_SECTOR_BYTES 512u
 #define DISK_ID_MAX	  20 /* virtio 1.2, 5.2.6: bytes of the serial id, NUL only if shorter */
 
+#define DISK_ARG  "FILE[,ro][,cache=none|writeback][,id=NAME]"
+#define DISK_HELP "virtio-blk on a raw image or block device; repeatable"
+
 /*
  * One --disk FILE[,ro][,cache=none|writeback][,id=NAME]. A comma ends FILE; a file with a comma in
  * its name is reached through a symbolic link.

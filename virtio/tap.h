@@ -17,6 +17,9 @@
 
 #define TAP_MAC_BYTES 6
 
+#define TAP_ARG	 "tap[=IFNAME][,mac=MAC]"
+#define TAP_HELP "virtio-net on a TAP interface, created if absent; repeatable"
+
 /* One --net tap[=IFNAME][,mac=MAC]. */
 struct tap_options {
 	char ifname[IFNAMSIZ]; /* "" : the kernel chooses tapN */

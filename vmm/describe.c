@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "vmm/config/values.h"
+#include "vmm/core/parse.h"
 #include "vmm/device_table.h"
 
 #define NODE_ALIGN_BYTES (2ull << 20) /* a node begins where a large page may */
@@ -18,21 +18,6 @@
 static uint64_t low_bytes(uint64_t size_bytes)
 {
 	return size_bytes < LOW_BYTES ? size_bytes : LOW_BYTES;
-}
-
-int describe_memory(struct gmem *mem, uint64_t size_bytes, void *hva)
-{
-	uint64_t low = low_bytes(size_bytes);
-	int ret = gmem_add(mem, gpa(0), low, hva);
-
-	if (ret == 0 && size_bytes > low)
-		ret = gmem_add(mem, gpa(HIGH_START), size_bytes - low, (uint8_t *)hva + low);
-	return ret;
-}
-
-uint64_t describe_mapping_offset(uint64_t gpa)
-{
-	return gpa < HIGH_START ? gpa : gpa - HIGH_START + LOW_BYTES;
 }
 
 static void add_range(struct board *board, uint64_t start, uint64_t end, enum board_range_type type)
@@ -74,6 +59,27 @@ static void describe_nodes(struct board *board, uint64_t size_bytes)
 		for (unsigned int other = 0; other < nodes; other++)
 			board->distance[n][other] = n == other ? DISTANCE_LOCAL : DISTANCE_REMOTE;
 	}
+}
+
+void describe_topology(struct topology *topo, const struct config *config,
+		       const struct hostcpus *host, unsigned int *cpu_of)
+{
+	const struct cpus_options *cpus = &config->cpus;
+	struct hostcpus_shape shape = {.packages = 1, .cores = cpus->nr, .threads = 1};
+
+	if (cpus->topology_given)
+		shape = (struct hostcpus_shape){
+			.packages = cpus->sockets, .cores = cpus->cores, .threads = cpus->threads};
+	if (cpu_of != NULL) {
+		const struct hostcpus_shape wanted = shape;
+
+		(void)hostcpus_follow(host, &config->pin, cpus->nr, cpu_of,
+				      cpus->topology_given ? &wanted : NULL, &shape);
+	}
+	*topo = (struct topology){.nr_cpus = cpus->nr,
+				  .sockets = shape.packages,
+				  .cores = shape.cores,
+				  .threads = shape.threads};
 }
 
 static bool resolve(enum tristate asked, bool automatic)
@@ -133,11 +139,11 @@ static const char *pages_name(enum mem_pages pages)
 
 static void print_memory(const struct describe_print *what, FILE *to)
 {
-	const struct config_mem *mem = &what->config->mem;
+	const struct mem_options *mem = &what->config->mem;
 	const struct board *board = what->board;
-	char size[CONFIG_SIZE_TEXT];
+	char size[SIZE_TEXT];
 
-	config_format_size(size, mem->size_bytes);
+	format_size(size, mem->size_bytes);
 	fprintf(to, "memory   %s, host pages %s%s", size, pages_name(mem->pages),
 		mem->prealloc ? ", preallocated" : "");
 	if (mem->node >= 0)

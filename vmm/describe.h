@@ -9,9 +9,18 @@
 #include <stdio.h>
 
 #include "vmm/config/config.h"
-#include "vmm/core/gmem.h"
+#include "vmm/host/cpus.h"
 #include "vmm/x86/board.h"
 #include "vmm/x86/boot/boot.h"
+
+/*
+ * The topology that the guest sees. The user's if given (and if the host's is the same, `cpu_of` is
+ * put in the order that makes vCPU siblings host siblings). For pinned vCPUs the host's, if the
+ * chosen CPUs make a regular shape (hostcpus_follow()). Else one socket of single-threaded cores.
+ * `cpu_of` is NULL without --pin, and `host` is not looked at then.
+ */
+void describe_topology(struct topology *topo, const struct config *config,
+		       const struct hostcpus *host, unsigned int *cpu_of);
 
 /*
  * Memory map, NUMA nodes and the switches of the machine, for the topology in board->topo. The
@@ -19,12 +28,6 @@
  */
 void describe_board(struct board *board, const struct config *config,
 		    const struct boot_image *image);
-
-/* Lays `hva`, guest RAM as one mapping, out around the 32-bit hole. 0 or -errno. */
-int describe_memory(struct gmem *mem, uint64_t size_bytes, void *hva);
-
-/* Where in the mapping the RAM at this guest-physical address lies. */
-uint64_t describe_mapping_offset(uint64_t gpa);
 
 struct describe_print {
 	const struct board *board;

@@ -11,10 +11,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "vmm/config/values.h"
 #include "vmm/describe.h"
 #include "vmm/device_table.h"
 #include "vmm/core/exit_status.h"
+#include "vmm/core/parse.h"
 #include "guest/abi.h"
 #include "vmm/host/cpus.h"
 #include "vmm/host/memory.h"
@@ -118,45 +118,43 @@ static void on_signal(void *ctx, uint32_t epoll_events)
 
 /* ---- memory and images ------------------------------------------------------------------ */
 
-static int create_memory(struct machine *machine, struct err *err)
+/* Each guest node's RAM to where its vCPUs are, unless --mem node= says otherwise. */
+static void bind_to_nodes(struct machine *machine)
 {
 	const struct machine_parts *parts = machine->parts;
 	const struct board *board = parts->board;
-	int ret = hostmem_map(&machine->hostmem, &parts->config->mem, err);
+	struct hostmem_share share[2 * BOARD_MAX_NODES];
+
+	if (parts->cpu_of == NULL || parts->config->mem.node >= 0)
+		return;
+	for (unsigned int i = 0; i < board->nr_node_ranges; i++) {
+		const struct board_node_range *range = &board->node_range[i];
+		unsigned int first, nr = board_node_cpus(board, range->node, &first);
+
+		share[i] = (struct hostmem_share){.guest_node = range->node,
+						  .offset = board_mapping_offset(range->start),
+						  .len = range->size_bytes,
+						  .cpus = parts->cpu_of + first,
+						  .nr_cpus = nr};
+	}
+	hostmem_bind_near_cpus(&machine->hostmem, parts->host, share, board->nr_node_ranges,
+			       parts->log);
+}
+
+static int create_memory(struct machine *machine, struct err *err)
+{
+	int ret = hostmem_map(&machine->hostmem, &machine->parts->config->mem, err);
 
 	if (ret < 0)
 		return ret;
-	/* Each guest node's RAM to where its vCPUs are, unless --mem node= says otherwise. */
-	for (unsigned int i = 0;
-	     parts->cpu_of != NULL && parts->config->mem.node < 0 && i < board->nr_node_ranges;
-	     i++) {
-		const struct board_node_range *range = &board->node_range[i];
-		unsigned int first = range->node * board->topo.cores * board->topo.threads;
-		unsigned int nr = board->topo.cores * board->topo.threads;
-		int node;
-
-		if (first >= board->topo.nr_cpus)
-			continue;
-		if (nr > board->topo.nr_cpus - first)
-			nr = board->topo.nr_cpus - first;
-		node = hostcpus_common_node(parts->host, parts->cpu_of + first, nr);
-		if (node < 0)
-			continue;
-		ret = hostmem_bind(&machine->hostmem, describe_mapping_offset(range->start),
-				   range->size_bytes, (unsigned int)node);
-		/* A container may forbid mbind(2), which is no loss on a host of one node. */
-		if (ret < 0)
-			log_info(parts->log,
-				 "RAM of guest node %u is not bound to host node %d: %s",
-				 range->node, node, strerror(-ret));
-	}
-	ret = describe_memory(&machine->mem, machine->hostmem.size_bytes, machine->hostmem.base);
+	bind_to_nodes(machine);
+	ret = board_map_ram(&machine->mem, machine->hostmem.size_bytes, machine->hostmem.base);
 	if (ret == 0)
 		ret = vm_map_memory(machine->vm, &machine->mem);
 	if (ret < 0) {
-		char size[CONFIG_SIZE_TEXT];
+		char size[SIZE_TEXT];
 
-		config_format_size(size, machine->hostmem.size_bytes);
+		format_size(size, machine->hostmem.size_bytes);
 		return err_set(err, ret,
 			       "--mem %s: this host's KVM cannot map that much (%s); ask for less",
 			       size, strerror(-ret));

@@ -83,7 +83,7 @@ static int place_vcpus(struct run *run, struct err *err)
 		if (ret < 0)
 			return ret;
 	}
-	hostcpus_topology(&run->host, config, run->cpu_of, &run->board.topo);
+	describe_topology(&run->board.topo, config, &run->host, run->cpu_of);
 	return 0;
 }
 
@@ -134,8 +134,8 @@ static int prepare_cpuid(struct run *run, struct err *err)
 	if (ret == 0)
 		ret = set_feature(run, "tsc_deadline_timer", apic && run->kvm.has_tsc_deadline,
 				  err);
-	for (unsigned int i = 0; ret == 0 && i < config->nr_cpuid; i++) {
-		const struct config_cpuid *edit = &config->cpuid[i];
+	for (unsigned int i = 0; ret == 0 && i < config->cpuid.nr; i++) {
+		const struct cpuid_edit *edit = &config->cpuid.edit[i];
 
 		ret = cpuid_set_feature(&run->cpuid, edit->name, edit->force, &supported, err);
 		if (ret > 0) {
@@ -218,7 +218,7 @@ static int prepare_signals(struct run *run, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	/* A file of "ulimit -f" size answers EFBIG: an error on a disk, and no end of the guest. */
 	signal(SIGXFSZ, SIG_IGN);
-	if (run->config->console == CONSOLE_STDIO && isatty(STDIN_FILENO))
+	if (run->config->console.kind == CONSOLE_STDIO && isatty(STDIN_FILENO))
 		catch_crashes();
 	ret = vcpu_install_kick();
 	run->signal_fd = ret < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

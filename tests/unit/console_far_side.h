@@ -81,7 +81,7 @@ static inline void use_pty(struct world *w, char *name, size_t size)
 {
 	ssize_t len;
 
-	w->config.console = CONSOLE_PTY;
+	w->options.kind = CONSOLE_PTY;
 	open_console(w);
 	len = said(w, name, size);
 	assert_true(len > 0);

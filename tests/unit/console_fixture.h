@@ -82,7 +82,7 @@ struct world {
 	int far_out;  /* what the console writes is read here */
 	struct log log;
 	FILE *said; /* what it logged */
-	struct config config;
+	struct console_options options;
 	struct console *console;
 	const struct chario_host *host;
 	struct evloop *loop;
@@ -148,7 +148,7 @@ static inline void open_console(struct world *w)
 {
 	struct err err;
 
-	if (console_open(&w->console, &w->config, &w->log, &err) != 0)
+	if (console_open(&w->console, &w->options, &w->log, &err) != 0)
 		fail_msg("%s", err.text);
 	w->host = console_chario(w->console);
 }
@@ -328,7 +328,7 @@ static inline void expect_input(struct world *w, const char *text)
 	assert_memory_equal(w->port.in, text, strlen(text));
 }
 
-/* Opens the console of `config`, with a fake port that takes `room` bytes, and runs it. */
+/* Opens the console of `options`, with a fake port that takes `room` bytes, and runs it. */
 static inline void run_console(struct world *w, size_t room)
 {
 	open_console(w);

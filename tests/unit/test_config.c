@@ -61,8 +61,8 @@ static void only_the_kernel_is_required(void **state)
 	assert_int_equal(config->nr_disks, 0);
 	assert_int_equal(config->nr_nets, 0);
 	assert_int_equal(config->rng, TRI_AUTO);
-	assert_int_equal(config->console, CONSOLE_STDIO);
-	assert_int_equal(config->nr_cpuid, 0);
+	assert_int_equal(config->console.kind, CONSOLE_STDIO);
+	assert_int_equal(config->cpuid.nr, 0);
 	assert_int_equal(config->irqchip, TRI_AUTO);
 	assert_int_equal(config->pit, TRI_AUTO);
 	assert_false(config->stats);
@@ -80,7 +80,7 @@ static void every_option_has_its_place(void **state)
 	assert_string_equal(config->kernel, "vmlinux");
 	assert_string_equal(config->initrd, "initrd");
 	assert_string_equal(config->append, "quiet");
-	assert_int_equal(config->console, CONSOLE_NONE);
+	assert_int_equal(config->console.kind, CONSOLE_NONE);
 	assert_int_equal(config->irqchip, TRI_ON);
 	assert_int_equal(config->pit, TRI_ON);
 	assert_true(config->stats);
@@ -143,7 +143,7 @@ static void mem_has_a_size_and_a_backing(void **state)
 {
 	static const struct {
 		const char *value;
-		struct config_mem mem;
+		struct mem_options mem;
 	} cases[] = {
 		{"2M", {2ull << 20, MEM_PAGES_DEFAULT, false, -1}},
 		{"64T", {64ull << 40, MEM_PAGES_DEFAULT, false, -1}},
@@ -225,11 +225,11 @@ static void the_console_goes_to_one_of_four_places(void **state)
 	for (i = 0; i < NR_OF(cases); i++) {
 		const struct config *config = parse(*state, cases[i].text);
 
-		assert_int_equal(config->console, cases[i].kind);
+		assert_int_equal(config->console.kind, cases[i].kind);
 		if (cases[i].path != NULL)
-			assert_string_equal(config->console_path, cases[i].path);
+			assert_string_equal(config->console.path, cases[i].path);
 		else
-			assert_null(config->console_path);
+			assert_null(config->console.path);
 	}
 }
 
@@ -237,13 +237,13 @@ static void cpuid_features_are_collected_in_order(void **state)
 {
 	const struct config *config = parse(*state, "-k a --cpuid -avx2,+x2apic --cpuid +sse4_1");
 
-	assert_int_equal(config->nr_cpuid, 3);
-	assert_string_equal(config->cpuid[0].name, "avx2");
-	assert_false(config->cpuid[0].force);
-	assert_string_equal(config->cpuid[1].name, "x2apic");
-	assert_true(config->cpuid[1].force);
-	assert_string_equal(config->cpuid[2].name, "sse4_1");
-	assert_true(config->cpuid[2].force);
+	assert_int_equal(config->cpuid.nr, 3);
+	assert_string_equal(config->cpuid.edit[0].name, "avx2");
+	assert_false(config->cpuid.edit[0].force);
+	assert_string_equal(config->cpuid.edit[1].name, "x2apic");
+	assert_true(config->cpuid.edit[1].force);
+	assert_string_equal(config->cpuid.edit[2].name, "sse4_1");
+	assert_true(config->cpuid.edit[2].force);
 }
 
 static void the_last_of_repeated_options_counts(void **state)

@@ -154,7 +154,7 @@ static void none_swallows_output_and_has_no_input(void **state)
 	struct world *w = *state;
 
 	use_pipes(w);
-	w->config.console = CONSOLE_NONE;
+	w->options.kind = CONSOLE_NONE;
 	run_console(w, 100);
 	guest_writes(w, "x");
 	type(w, "x");
@@ -172,8 +172,8 @@ static void file_gets_the_output_and_nothing_else(void **state)
 
 	assert_int_equal(write(fd, "what was there before", 21), 21);
 	use_pipe_in(w);
-	w->config.console = CONSOLE_FILE;
-	w->config.console_path = path;
+	w->options.kind = CONSOLE_FILE;
+	w->options.path = path;
 	run_console(w, 100);
 	guest_writes(w, "hello");
 	w->far_out = fd;
@@ -183,7 +183,7 @@ static void file_gets_the_output_and_nothing_else(void **state)
 	type(w, "x");
 	assert_rests(w);
 	assert_int_equal(received(w), 0);
-	unlink(w->config.console_path);
+	unlink(w->options.path);
 }
 
 static void a_file_that_cannot_be_written_is_an_error_with_a_remedy(void **state)
@@ -191,9 +191,9 @@ static void a_file_that_cannot_be_written_is_an_error_with_a_remedy(void **state
 	struct world *w = *state;
 	struct err err;
 
-	w->config.console = CONSOLE_FILE;
-	w->config.console_path = "/nonexistent/log";
-	assert_int_equal(console_open(&w->console, &w->config, &w->log, &err), -ENOENT);
+	w->options.kind = CONSOLE_FILE;
+	w->options.path = "/nonexistent/log";
+	assert_int_equal(console_open(&w->console, &w->options, &w->log, &err), -ENOENT);
 	assert_string_equal(err.text,
 			    "--console file=/nonexistent/log: cannot open: No such file or "
 			    "directory; name a file that can be written");
@@ -205,8 +205,8 @@ static void a_full_disk_ends_the_guest_and_says_so(void **state)
 	struct world *w = *state;
 	char text[256];
 
-	w->config.console = CONSOLE_FILE;
-	w->config.console_path = "/dev/full";
+	w->options.kind = CONSOLE_FILE;
+	w->options.path = "/dev/full";
 	run_console(w, 100);
 	guest_writes(w, "x");
 	assert_int_equal(w->ends, 1);

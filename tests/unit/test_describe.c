@@ -68,24 +68,6 @@ static void memory_map_covers_ram_around_the_holes(void **state)
 	}
 }
 
-static void guest_ram_is_mapped_where_the_map_says(void **state)
-{
-	uint8_t *const hva = (uint8_t *)0x100000000; /* never touched */
-	struct gmem mem = {0};
-
-	(void)state;
-	assert_int_equal(describe_memory(&mem, 5 * GIB, hva), 0);
-	assert_int_equal(mem.nr_regions, 2);
-	assert_ptr_equal(gmem_ptr(&mem, gpa(0), 1), hva);
-	assert_ptr_equal(gmem_ptr(&mem, gpa(3 * GIB - 1), 1), hva + 3 * GIB - 1);
-	assert_null(gmem_ptr(&mem, gpa(3 * GIB), 1));
-	assert_ptr_equal(gmem_ptr(&mem, gpa(4 * GIB), 1), hva + 3 * GIB);
-	assert_ptr_equal(gmem_ptr(&mem, gpa(6 * GIB - 1), 1), hva + 5 * GIB - 1);
-	assert_null(gmem_ptr(&mem, gpa(6 * GIB), 1));
-	assert_int_equal(describe_mapping_offset(3 * GIB - 1), 3 * GIB - 1);
-	assert_int_equal(describe_mapping_offset(4 * GIB), 3 * GIB);
-}
-
 static void every_socket_is_a_node_with_its_share(void **state)
 {
 	struct board board = {.topo = {.nr_cpus = 8, .sockets = 2, .cores = 2, .threads = 2}};
@@ -241,7 +223,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_map_covers_ram_around_the_holes),
-		cmocka_unit_test(guest_ram_is_mapped_where_the_map_says),
 		cmocka_unit_test(every_socket_is_a_node_with_its_share),
 		cmocka_unit_test(one_socket_needs_no_numa_tables),
 		cmocka_unit_test(interrupt_controllers_default_to_what_the_image_needs),

@@ -172,7 +172,7 @@ static void this_host_has_a_cpu_to_run_on(void **state)
 	(void)state;
 	assert_int_equal(hostcpus_read(&cpus), 0);
 	assert_int_equal(
-		hostcpus_place(&cpus, &(struct config_pin){.enabled = true}, 1, cpu_of, &err), 0);
+		hostcpus_place(&cpus, &(struct pin_options){.enabled = true}, 1, cpu_of, &err), 0);
 	assert_true(hostcpus_find(&cpus, cpu_of[0])->allowed);
 	hostcpus_free(&cpus);
 }

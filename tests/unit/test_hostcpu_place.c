@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "vmm/core/array.h"
+#include "vmm/describe.h"
 #include "vmm/host/cpus.h"
 
 #define MAX_VCPUS 16
@@ -70,7 +71,7 @@ static void spreads_over_cores_before_threads(void **state)
 	for (i = 0; i < NR_OF(cases); i++) {
 		struct hostcpus host =
 			make_host(cases[i].packages, cases[i].cores, cases[i].threads);
-		struct config_pin pin = {.enabled = true};
+		struct pin_options pin = {.enabled = true};
 		unsigned int cpu_of[MAX_VCPUS];
 		struct err err;
 
@@ -86,7 +87,7 @@ static void a_list_is_taken_as_given(void **state)
 {
 	struct hostcpus host = make_host(1, 4, 1);
 	unsigned int list[] = {3, 0, 2};
-	struct config_pin pin = {.enabled = true, .nr = 3, .cpus = list};
+	struct pin_options pin = {.enabled = true, .nr = 3, .cpus = list};
 	unsigned int cpu_of[MAX_VCPUS] = {9, 9, 9, 9};
 	struct err err;
 
@@ -130,7 +131,7 @@ static void refuses_what_cannot_be_pinned_and_says_why(void **state)
 	host.cpu[3].online = false;
 	for (i = 0; i < NR_OF(cases); i++) {
 		unsigned int list[4];
-		struct config_pin pin = {.enabled = true, .nr = cases[i].nr_list, .cpus = list};
+		struct pin_options pin = {.enabled = true, .nr = cases[i].nr_list, .cpus = list};
 		unsigned int cpu_of[MAX_VCPUS];
 		struct err err;
 
@@ -146,7 +147,7 @@ static void a_long_list_is_cut_in_the_message(void **state)
 {
 	struct hostcpus host = make_host(1, 256, 1);
 	unsigned int list[128];
-	struct config_pin pin = {.enabled = true, .nr = 128, .cpus = list};
+	struct pin_options pin = {.enabled = true, .nr = 128, .cpus = list};
 	unsigned int cpu_of[129];
 	struct err err;
 	unsigned int i;
@@ -168,7 +169,7 @@ static struct topology topology_of(const struct hostcpus *host, const struct con
 	struct err err;
 
 	assert_int_equal(hostcpus_place(host, &config->pin, config->cpus.nr, cpu_of, &err), 0);
-	hostcpus_topology(host, config, cpu_of, &topo);
+	describe_topology(&topo, config, host, cpu_of);
 	assert_int_equal(topo.nr_cpus, config->cpus.nr);
 	return topo;
 }
@@ -287,13 +288,13 @@ static void without_pinning_one_socket_of_single_threaded_cores(void **state)
 	struct topology topo;
 
 	(void)state;
-	hostcpus_topology(NULL, &config, NULL, &topo);
+	describe_topology(&topo, &config, NULL, NULL);
 	assert_int_equal(topo.nr_cpus, 6);
 	assert_shape(topo, 1, 6, 1);
 
-	config.cpus = (struct config_cpus){
+	config.cpus = (struct cpus_options){
 		.nr = 6, .topology_given = true, .sockets = 3, .cores = 1, .threads = 2};
-	hostcpus_topology(NULL, &config, NULL, &topo);
+	describe_topology(&topo, &config, NULL, NULL);
 	assert_shape(topo, 3, 1, 2);
 }
 

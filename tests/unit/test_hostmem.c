@@ -41,7 +41,7 @@ static size_t resident_pages(const struct hostmem *hostmem)
 
 static void small_pages_are_aligned_zero_and_untouched(void **state)
 {
-	static const struct config_mem cases[] = {
+	static const struct mem_options cases[] = {
 		{.size_bytes = 2 * MIB, .node = -1},
 		{.size_bytes = 5 * MIB + 4096, .node = -1},
 		{.size_bytes = 64 * MIB, .node = -1, .pages = MEM_PAGES_4K},
@@ -69,7 +69,7 @@ static void small_pages_are_aligned_zero_and_untouched(void **state)
 
 static void more_than_the_host_has_is_mapped_but_not_taken(void **state)
 {
-	struct config_mem mem = {.size_bytes = 4096 * GIB, .node = -1};
+	struct mem_options mem = {.size_bytes = 4096 * GIB, .node = -1};
 	struct hostmem hostmem;
 	struct err err;
 	uint64_t policy;
@@ -84,7 +84,7 @@ static void more_than_the_host_has_is_mapped_but_not_taken(void **state)
 
 static void more_than_an_address_space_is_refused(void **state)
 {
-	struct config_mem mem = {.size_bytes = 1ull << 47, .node = -1};
+	struct mem_options mem = {.size_bytes = 1ull << 47, .node = -1};
 	struct hostmem hostmem;
 	struct err err;
 
@@ -98,7 +98,7 @@ static void more_than_an_address_space_is_refused(void **state)
 
 static void prealloc_takes_every_page(void **state)
 {
-	struct config_mem mem = {.size_bytes = 6 * MIB, .node = -1, .prealloc = true};
+	struct mem_options mem = {.size_bytes = 6 * MIB, .node = -1, .prealloc = true};
 	struct hostmem hostmem;
 	struct err err;
 
@@ -112,7 +112,7 @@ static void prealloc_takes_every_page(void **state)
 static void prealloc_gives_up_at_a_signal_that_ends_us(void **state)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct config_mem mem = {.size_bytes = 6 * MIB, .node = -1, .prealloc = true};
+	struct mem_options mem = {.size_bytes = 6 * MIB, .node = -1, .prealloc = true};
 	struct hostmem hostmem;
 	sigset_t set, before;
 	struct err err;
@@ -137,7 +137,7 @@ static void prealloc_of_too_much_says_what_is_there(void **state)
 {
 	static const struct {
 		const char *file, *content;
-		struct config_mem mem;
+		struct mem_options mem;
 		const char *message; /* NULL: there is enough, or the host does not say */
 	} cases[] = {
 		{"proc/meminfo",
@@ -197,7 +197,7 @@ static void too_few_huge_pages_are_counted_and_the_remedy_named(void **state)
 	static const struct {
 		const char *pool;
 		const char *total, *free, *reserved; /* NULL: no such file */
-		struct config_mem mem;
+		struct mem_options mem;
 		int ret;
 		const char *message;
 	} cases[] = {
@@ -290,7 +290,7 @@ static void too_few_huge_pages_are_counted_and_the_remedy_named(void **state)
 
 static void huge_pages_are_reserved_or_refused(void **state)
 {
-	struct config_mem mem = {.size_bytes = 4 * MIB, .node = -1, .pages = MEM_PAGES_2M};
+	struct mem_options mem = {.size_bytes = 4 * MIB, .node = -1, .pages = MEM_PAGES_2M};
 	struct hostmem hostmem;
 	struct err err;
 	int ret;
@@ -311,7 +311,7 @@ static void huge_pages_are_reserved_or_refused(void **state)
 
 static void a_node_that_is_not_there_is_refused_with_those_that_are(void **state)
 {
-	struct config_mem mem = {.size_bytes = 4 * MIB, .node = 1023};
+	struct mem_options mem = {.size_bytes = 4 * MIB, .node = 1023};
 	struct hostmem hostmem;
 	struct err err;
 
@@ -323,7 +323,7 @@ static void a_node_that_is_not_there_is_refused_with_those_that_are(void **state
 
 static void memory_is_bound_to_a_node_that_is_there(void **state)
 {
-	struct config_mem mem = {.size_bytes = 4 * MIB, .node = 0};
+	struct mem_options mem = {.size_bytes = 4 * MIB, .node = 0};
 	struct hostmem hostmem;
 	struct err err;
 	int ret;
@@ -339,6 +339,44 @@ static void memory_is_bound_to_a_node_that_is_there(void **state)
 	assert_int_equal(hostmem_bind(&hostmem, 2 * MIB, 2 * MIB, 5000), -EINVAL);
 	assert_int_equal(hostmem_bind(&hostmem, 2 * MIB, 2 * MIB + 4096, 0), -EINVAL);
 	assert_int_equal(hostmem_bind(&hostmem, UINT64_MAX - 4095, 8192, 0), -EINVAL);
+	hostmem_unmap(&hostmem);
+}
+
+static void a_share_is_bound_where_its_cpus_are_and_the_log_says_if_not(void **state)
+{
+	/* No host has the nodes 1023 and 1022, so that binding to them fails everywhere. */
+	struct hostcpu cpu[] = {
+		{.id = 0, .node = 1023}, {.id = 1, .node = 1023}, {.id = 2, .node = 1022}};
+	const struct hostcpus host = {.nr = NR_OF(cpu), .cpu = cpu};
+	static const unsigned int near[] = {0, 1}, apart[] = {1, 2};
+	const struct hostmem_share share[] = {
+		{.guest_node = 0, .offset = 0, .len = MIB, .cpus = near, .nr_cpus = 2},
+		{.guest_node = 1, .offset = MIB, .len = MIB, .cpus = apart, .nr_cpus = 2},
+		{.guest_node = 2, .offset = MIB, .len = MIB, .cpus = apart + 1, .nr_cpus = 1},
+		{.guest_node = 3, .offset = MIB, .len = MIB, .cpus = near, .nr_cpus = 0},
+	};
+	struct mem_options mem = {.size_bytes = 2 * MIB, .node = -1};
+	struct hostmem hostmem;
+	struct err err;
+	char text[512];
+	int fds[2];
+	ssize_t len;
+	struct log log = {.level = LOG_INFO};
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	log.fd = fds[1];
+	assert_int_equal(hostmem_map(&hostmem, &mem, &err), 0);
+	hostmem_bind_near_cpus(&hostmem, &host, share, NR_OF(share), &log);
+	close(fds[1]);
+	len = read(fds[0], text, sizeof(text) - 1);
+	assert_true(len >= 0);
+	text[len] = '\0';
+	close(fds[0]);
+	assert_non_null(strstr(text, "RAM of guest node 0 is not bound to host node 1023: "));
+	assert_null(strstr(text, "guest node 1"));
+	assert_non_null(strstr(text, "RAM of guest node 2 is not bound to host node 1022: "));
+	assert_null(strstr(text, "guest node 3"));
 	hostmem_unmap(&hostmem);
 }
 
@@ -394,6 +432,7 @@ int main(void)
 		cmocka_unit_test(huge_pages_are_reserved_or_refused),
 		cmocka_unit_test(a_node_that_is_not_there_is_refused_with_those_that_are),
 		cmocka_unit_test(memory_is_bound_to_a_node_that_is_there),
+		cmocka_unit_test(a_share_is_bound_where_its_cpus_are_and_the_log_says_if_not),
 		cmocka_unit_test(a_small_host_file_is_read_whole_or_not_at_all),
 	};
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "vmm/config/config.h"
-#include "vmm/config/values.h"
 #include "vmm/core/array.h"
 #include "vmm/core/nearest.h"
+#include "vmm/core/parse.h"
 #include "vmm/x86/memmap.h"
 
 #define IRQCHIP_CHOICES	 "kernel|none"
@@ -19,7 +19,7 @@
 #define ON_RESET_CHOICES "exit|restart"
 #define LOG_CHOICES	 "error|warn|info|debug"
 
-/* ---- options whose values have no parts ---- */
+/* ---- the parsers: of the part that owns the option, or short ones here ---- */
 
 static int parse_file(const char **to, const char *option, const char *value, struct err *err)
 {
@@ -45,6 +45,21 @@ static int parse_append(struct config *config, const char *value, struct err *er
 	(void)err;
 	config->append = value;
 	return 0;
+}
+
+static int parse_cpus(struct config *config, const char *value, struct err *err)
+{
+	return cpus_parse_options(value, &config->cpus, err);
+}
+
+static int parse_mem(struct config *config, const char *value, struct err *err)
+{
+	return mem_parse_options(value, &config->mem, err);
+}
+
+static int parse_pin(struct config *config, const char *value, struct err *err)
+{
+	return pin_parse_options(value, &config->pin, err);
 }
 
 static int parse_disk(struct config *config, const char *value, struct err *err)
@@ -73,6 +88,16 @@ static int parse_net(struct config *config, const char *value, struct err *err)
 	return ret;
 }
 
+static int parse_console(struct config *config, const char *value, struct err *err)
+{
+	return console_parse_options(value, &config->console, err);
+}
+
+static int parse_cpuid(struct config *config, const char *value, struct err *err)
+{
+	return cpuid_parse_options(value, &config->cpuid, err);
+}
+
 static int parse_rng(struct config *config, const char *value, struct err *err)
 {
 	if (value != NULL && strcmp(value, "off") != 0)
@@ -90,7 +115,7 @@ static int bad_choice(struct err *err, const char *option, const char *value, co
 
 static int parse_irqchip(struct config *config, const char *value, struct err *err)
 {
-	int choice = config_choice(IRQCHIP_CHOICES, value);
+	int choice = parse_choice(IRQCHIP_CHOICES, value);
 
 	if (choice < 0)
 		return bad_choice(err, "--irqchip", value, IRQCHIP_CHOICES);
@@ -100,7 +125,7 @@ static int parse_irqchip(struct config *config, const char *value, struct err *e
 
 static int parse_pit(struct config *config, const char *value, struct err *err)
 {
-	int choice = config_choice(ON_OFF_CHOICES, value);
+	int choice = parse_choice(ON_OFF_CHOICES, value);
 
 	if (choice < 0)
 		return bad_choice(err, "--pit", value, ON_OFF_CHOICES);
@@ -124,7 +149,7 @@ static int parse_stats(struct config *config, const char *value, struct err *err
 
 static int parse_on_reset(struct config *config, const char *value, struct err *err)
 {
-	int choice = config_choice(ON_RESET_CHOICES, value);
+	int choice = parse_choice(ON_RESET_CHOICES, value);
 
 	if (choice < 0)
 		return bad_choice(err, "--on-reset", value, ON_RESET_CHOICES);
@@ -182,31 +207,15 @@ static const struct option_row rows[] = {
 	{"initrd", 'i', "FILE", "initrd for Linux; module for PVH and Multiboot", parse_initrd},
 	{"append", 'a', "STRING", "kernel command line (default for Linux: console=ttyS0)",
 	 parse_append},
-	{"cpus", 'c', "N[,sockets=S,cores=C,threads=T]",
-	 "vCPUs and the topology that the guest sees (default 1; the host's shape for pinned "
-	 "vCPUs, else one socket of single-threaded cores)",
-	 config_parse_cpus},
-	{"mem", 'm', "SIZE[,pages=" CONFIG_PAGES_CHOICES "][,prealloc][,node=N]",
-	 "guest RAM with suffix k, M, G or T (default 512M), the host pages that back it, whether "
-	 "to take them at once, and the host's NUMA node to take them from",
-	 config_parse_mem},
-	{"pin", 'p', "[=LIST]",
-	 "run vCPU i on host CPU LIST[i], as in --pin=0,2-5; without LIST on one allowed CPU each, "
-	 "spread over cores before threads",
-	 config_parse_pin},
-	{"disk", 'd', "FILE[,ro][,cache=none|writeback][,id=NAME]",
-	 "virtio-blk on a raw image or block device; repeatable", parse_disk},
-	{"net", 'n', "tap[=IFNAME][,mac=MAC]",
-	 "virtio-net on a TAP interface, created if absent; repeatable", parse_net},
+	{"cpus", 'c', CPUS_ARG, CPUS_HELP, parse_cpus},
+	{"mem", 'm', MEM_ARG, MEM_HELP, parse_mem},
+	{"pin", 'p', PIN_ARG, PIN_HELP, parse_pin},
+	{"disk", 'd', DISK_ARG, DISK_HELP, parse_disk},
+	{"net", 'n', TAP_ARG, TAP_HELP, parse_net},
 	{"rng", 0, "[=off]", "virtio-rng from the host (default: on for Linux, else off)",
 	 parse_rng},
-	{"console", 0, CONFIG_CONSOLE_CHOICES,
-	 "where the serial port goes (default stdio); Ctrl-A x ends the guest, Ctrl-A c shows the "
-	 "exit counters so far",
-	 config_parse_console},
-	{"cpuid", 0, "+NAME,-NAME,...",
-	 "force or hide CPUID features by their names in Linux's /proc/cpuinfo",
-	 config_parse_cpuid},
+	{"console", 0, CONSOLE_ARG, CONSOLE_HELP, parse_console},
+	{"cpuid", 0, CPUID_ARG, CPUID_HELP, parse_cpuid},
 	{"irqchip", 0, IRQCHIP_CHOICES,
 	 "interrupt controllers in KVM (default: what the image needs)", parse_irqchip},
 	{"pit", 0, ON_OFF_CHOICES, "i8254 timer in KVM (default off)", parse_pit},
@@ -420,10 +429,9 @@ void config_free(struct config *config)
 {
 	unsigned int i;
 
-	free(config->pin.cpus);
+	pin_free_options(&config->pin);
 	for (i = 0; i < config->nr_disks; i++)
 		disk_free_options(&config->disk[i]);
-	for (i = 0; i < config->nr_cpuid; i++)
-		free(config->cpuid[i].name);
+	cpuid_free_options(&config->cpuid);
 	*config = (struct config){0};
 }

@@ -3,7 +3,8 @@
  * What the user asked for, parsed and checked as far as that needs neither the image nor KVM.
  *
  * One table in config.c holds every option: letter, name, argument, help, and its parser. --help is
- * generated from it.
+ * generated from it. An option that belongs to one part of the program is that part's: its header
+ * declares the value, the parser and the words, and knows nothing of this one.
  */
 #ifndef VMM_CONFIG_CONFIG_H
 #define VMM_CONFIG_CONFIG_H
@@ -12,66 +13,38 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "vmm/console/options.h"
 #include "vmm/core/err.h"
 #include "vmm/core/log.h"
+#include "vmm/host/memory_options.h"
+#include "vmm/host/pin_options.h"
+#include "vmm/x86/cpuid_options.h"
+#include "vmm/x86/cpus_options.h"
 #include "virtio/disk.h"
 #include "virtio/tap.h"
 
-#define CONFIG_MAX_CPUS	 4096
 #define CONFIG_MAX_DISKS 12
 #define CONFIG_MAX_NETS	 12
-#define CONFIG_MAX_CPUID 64
 
 enum tristate { TRI_AUTO, TRI_OFF, TRI_ON };
 
-enum mem_pages { MEM_PAGES_DEFAULT, MEM_PAGES_4K, MEM_PAGES_THP, MEM_PAGES_2M, MEM_PAGES_1G };
-
-enum console_kind { CONSOLE_STDIO, CONSOLE_NONE, CONSOLE_FILE, CONSOLE_PTY };
-
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
-
-struct config_cpus {
-	unsigned int nr;
-	bool topology_given; /* sockets, cores and threads are the user's, and nr fits into them */
-	unsigned int sockets, cores, threads;
-};
-
-struct config_mem {
-	uint64_t size_bytes; /* a multiple of the page size that backs it */
-	enum mem_pages pages;
-	bool prealloc;
-	int node; /* host NUMA node to bind to, or -1 */
-};
-
-struct config_pin {
-	bool enabled;
-	unsigned int nr;    /* 0: choose */
-	unsigned int *cpus; /* the list as given */
-};
-
-/* One +NAME or -NAME of --cpuid. */
-struct config_cpuid {
-	char *name; /* owned; no NAME is checked here, x86/cpu.c knows them */
-	bool force; /* + */
-};
 
 struct config {
 	enum config_action action;
 	const char *kernel;
 	const char *initrd; /* or NULL */
 	const char *append; /* or NULL */
-	struct config_cpus cpus;
-	struct config_mem mem;
-	struct config_pin pin;
+	struct cpus_options cpus;
+	struct mem_options mem;
+	struct pin_options pin;
 	unsigned int nr_disks;
 	struct disk_options disk[CONFIG_MAX_DISKS];
 	unsigned int nr_nets;
 	struct tap_options net[CONFIG_MAX_NETS];
 	enum tristate rng;
-	enum console_kind console;
-	const char *console_path; /* CONSOLE_FILE */
-	unsigned int nr_cpuid;
-	struct config_cpuid cpuid[CONFIG_MAX_CPUID];
+	struct console_options console;
+	struct cpuid_options cpuid;
 	enum tristate irqchip;
 	enum tristate pit;
 	bool stats;

@@ -242,8 +242,8 @@ static int open_pty(struct console *console, struct err *err)
 	return 0;
 }
 
-int console_open(struct console **console, const struct config *config, const struct log *log,
-		 struct err *err)
+int console_open(struct console **console, const struct console_options *options,
+		 const struct log *log, struct err *err)
 {
 	struct console *c = calloc(1, sizeof(*c));
 	int ret = 0;
@@ -264,11 +264,11 @@ int console_open(struct console **console, const struct config *config, const st
 	if (c->kick_fd < 0)
 		ret = err_set(err, -errno, "--console: cannot make an eventfd: %s",
 			      strerror(errno));
-	else if (config->console == CONSOLE_STDIO)
+	else if (options->kind == CONSOLE_STDIO)
 		ret = open_stdio(c, err);
-	else if (config->console == CONSOLE_FILE)
-		ret = open_file(c, config->console_path, err);
-	else if (config->console == CONSOLE_PTY)
+	else if (options->kind == CONSOLE_FILE)
+		ret = open_file(c, options->path, err);
+	else if (options->kind == CONSOLE_PTY)
 		ret = open_pty(c, err);
 	if (ret < 0) {
 		console_close(c);

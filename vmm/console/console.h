@@ -20,7 +20,7 @@
 #ifndef VMM_CONSOLE_CONSOLE_H
 #define VMM_CONSOLE_CONSOLE_H
 
-#include "vmm/config/config.h"
+#include "vmm/console/options.h"
 #include "vmm/core/chario.h"
 #include "vmm/core/evloop.h"
 #include "vmm/core/guest_end.h"
@@ -40,8 +40,8 @@ struct console_hooks {
  * ("console: /dev/pts/3") — and, since a user needs it, also when --log is at its default.
  * 0 or -errno with a message naming --console.
  */
-int console_open(struct console **console, const struct config *config, const struct log *log,
-		 struct err *err);
+int console_open(struct console **console, const struct console_options *options,
+		 const struct log *log, struct err *err);
 
 /*
  * Starts to serve: adds its sources to the loop of this machine. console_stop() removes them, once

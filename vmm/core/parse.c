@@ -4,8 +4,10 @@
  * "0x", and needs errno; ten lines of our own accept exactly what the header says.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/core/parse.h"
@@ -74,6 +76,21 @@ int parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
+void format_size(char text[SIZE_TEXT], uint64_t bytes)
+{
+	static const char suffix[] = {'k', 'M', 'G', 'T'};
+	int steps = 0;
+
+	while (steps < 4 && bytes != 0 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		steps++;
+	}
+	if (steps == 0)
+		snprintf(text, SIZE_TEXT, "%" PRIu64, bytes);
+	else
+		snprintf(text, SIZE_TEXT, "%" PRIu64 "%c", bytes, suffix[steps - 1]);
+}
+
 int parse_uint(const char *text, unsigned int min, unsigned int max, unsigned int *value)
 {
 	const char *end = text;
@@ -139,6 +156,24 @@ int parse_cpu_list(const char *text, unsigned int *cpus, unsigned int max, unsig
 			return 0;
 		if (*text++ != ',')
 			return -EINVAL;
+	}
+}
+
+int parse_choice(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+	int index = 0;
+
+	if (len == 0 || strchr(value, '|') != NULL)
+		return -1;
+	for (;; index++) {
+		const char *end = strchrnul(choices, '|');
+
+		if ((size_t)(end - choices) == len && memcmp(choices, value, len) == 0)
+			return index;
+		if (*end == '\0')
+			return -1;
+		choices = end + 1;
 	}
 }
 

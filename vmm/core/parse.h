@@ -12,6 +12,10 @@
 /* "512M", "4k", "2G", "1T", "4096": bytes. 0, -EINVAL (not a size) or -ERANGE (too large). */
 int parse_size(const char *text, uint64_t *bytes);
 
+/* The way back: 4096 -> "4k", 3 GiB -> "3G", the shortest exact text that parse_size() takes. */
+#define SIZE_TEXT 24
+void format_size(char text[SIZE_TEXT], uint64_t bytes);
+
 /* A decimal number between `min` and `max`. 0, -EINVAL or -ERANGE. */
 int parse_uint(const char *text, unsigned int min, unsigned int max, unsigned int *value);
 
@@ -20,6 +24,9 @@ int parse_uint(const char *text, unsigned int min, unsigned int max, unsigned in
  * 0, -EINVAL (not a list, or a CPU named twice), -E2BIG (more than `max`).
  */
 int parse_cpu_list(const char *text, unsigned int *cpus, unsigned int max, unsigned int *nr);
+
+/* Which of the words in "a|b|c" is `value`? Its index, or -1. */
+int parse_choice(const char *choices, const char *value);
 
 /*
  * Walks "FILE,ro,cache=none": each call cuts the next comma-separated part from *cursor (which it

@@ -9,9 +9,8 @@
 
 #include <stdbool.h>
 
-#include "vmm/config/config.h"
 #include "vmm/core/err.h"
-#include "vmm/x86/topology.h"
+#include "vmm/host/pin_options.h"
 
 struct hostcpu {
 	unsigned int id; /* Linux CPU number */
@@ -47,18 +46,23 @@ struct hostcpu *hostcpus_find(const struct hostcpus *cpus, unsigned int id);
  * with a message: a CPU that does not exist, is offline, or outside the allowed set; a list that is
  * too short; more vCPUs than allowed CPUs (says both counts and the remedy).
  */
-int hostcpus_place(const struct hostcpus *host, const struct config_pin *pin, unsigned int nr_vcpus,
-		   unsigned int *cpu_of, struct err *err);
+int hostcpus_place(const struct hostcpus *host, const struct pin_options *pin,
+		   unsigned int nr_vcpus, unsigned int *cpu_of, struct err *err);
+
+/* How many packages, cores in each, and threads in each core. */
+struct hostcpus_shape {
+	unsigned int packages, cores, threads;
+};
 
 /*
- * The topology that the guest sees. The user's if given (and if the host's is the same, `cpu_of` is
- * put in the order that makes vCPU siblings host siblings). For pinned vCPUs the host's, if the
- * chosen CPUs make a regular shape in vCPU order (so that vCPU siblings are host siblings);
- * `cpu_of` may be reordered for that when the placement was ours to choose. Else one socket of
- * single-threaded cores. `cpu_of` is NULL without pinning.
+ * The shape that the chosen CPUs make in vCPU order, so that vCPU siblings are host siblings; true
+ * if it is a regular one (the last package may be filled in part). With `wanted`, only if it is
+ * that one. *shape and `cpu_of` are kept otherwise. Where the choice was ours, not a list's,
+ * `cpu_of` may be reordered for that.
  */
-void hostcpus_topology(const struct hostcpus *host, const struct config *config,
-		       unsigned int *cpu_of, struct topology *topo);
+bool hostcpus_follow(const struct hostcpus *host, const struct pin_options *pin,
+		     unsigned int nr_vcpus, unsigned int *cpu_of,
+		     const struct hostcpus_shape *wanted, struct hostcpus_shape *shape);
 
 /* The one host node that all these CPUs lie on, or -1. */
 int hostcpus_common_node(const struct hostcpus *host, const unsigned int *cpus, unsigned int nr);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,14 +12,11 @@
 
 #include <linux/mempolicy.h>
 
-#include "vmm/config/values.h"
 #include "vmm/core/parse.h"
 #include "vmm/host/file.h"
 #include "vmm/host/memory.h"
 
-#define SMALL_PAGE_BYTES 4096ull
 #define LARGE_PAGE_BYTES (2ull << 20) /* also the alignment that THP and nested paging want */
-#define GIANT_PAGE_BYTES (1ull << 30)
 
 #ifndef MAP_HUGE_SHIFT
 #define MAP_HUGE_SHIFT 26
@@ -32,16 +30,16 @@
 
 /* "--mem 512M,pages=2m,node=1", as short as it says the same. */
 #define MEM_TEXT 80
-static const char *mem_text(const struct config_mem *mem, char text[MEM_TEXT])
+static const char *mem_text(const struct mem_options *mem, char text[MEM_TEXT])
 {
 	static const char *const pages[] = {
 		[MEM_PAGES_DEFAULT] = "",	[MEM_PAGES_4K] = ",pages=4k",
 		[MEM_PAGES_THP] = ",pages=thp", [MEM_PAGES_2M] = ",pages=2m",
 		[MEM_PAGES_1G] = ",pages=1g",
 	};
-	char size[CONFIG_SIZE_TEXT], node[24] = "";
+	char size[SIZE_TEXT], node[24] = "";
 
-	config_format_size(size, mem->size_bytes);
+	format_size(size, mem->size_bytes);
 	if (mem->node >= 0)
 		snprintf(node, sizeof(node), ",node=%d", mem->node);
 	snprintf(text, MEM_TEXT, "--mem %s%s%s%s", size, pages[mem->pages],
@@ -49,36 +47,21 @@ static const char *mem_text(const struct config_mem *mem, char text[MEM_TEXT])
 	return text;
 }
 
-static uint64_t page_bytes_of(const struct config_mem *mem)
-{
-	switch (mem->pages) {
-	case MEM_PAGES_2M:
-		return LARGE_PAGE_BYTES;
-	case MEM_PAGES_1G:
-		return GIANT_PAGE_BYTES;
-	case MEM_PAGES_DEFAULT:
-	case MEM_PAGES_4K:
-	case MEM_PAGES_THP:
-		break;
-	}
-	return SMALL_PAGE_BYTES;
-}
-
 /* ---- what the host has ---- */
 
-int hostmem_check_huge_pages(const struct config_mem *mem, const char *root, struct err *err)
+int hostmem_check_huge_pages(const struct mem_options *mem, const char *root, struct err *err)
 {
 	const char *pages = mem->pages == MEM_PAGES_1G ? "1g" : "2m";
-	uint64_t page_bytes = page_bytes_of(mem);
+	uint64_t page_bytes = mem_page_bytes(mem->pages);
 	uint64_t needed = mem->size_bytes / page_bytes;
 	uint64_t free_pages = 0, reserved = 0, total = 0;
-	char parent[64] = "/sys/kernel/mm", pool[128], text[MEM_TEXT], size[CONFIG_SIZE_TEXT];
+	char parent[64] = "/sys/kernel/mm", pool[128], text[MEM_TEXT], size[SIZE_TEXT];
 
 	if (mem->node >= 0)
 		snprintf(parent, sizeof(parent), "/sys/devices/system/node/node%d", mem->node);
 	snprintf(pool, sizeof(pool), "%s/hugepages/hugepages-%" PRIu64 "kB", parent,
 		 page_bytes / 1024);
-	config_format_size(size, page_bytes);
+	format_size(size, page_bytes);
 	if (hostfile_read_u64(&free_pages, "%s%s/free_hugepages", root, pool) != 0 ||
 	    hostfile_read_u64(&total, "%s%s/nr_hugepages", root, pool) != 0)
 		return err_set(err, -ENOENT,
@@ -138,7 +121,7 @@ static uint64_t available_bytes(const char *root, int node)
 	       meminfo_bytes(meminfo, " Inactive(file):");
 }
 
-int hostmem_check_available(const struct config_mem *mem, const char *root, struct err *err)
+int hostmem_check_available(const struct mem_options *mem, const char *root, struct err *err)
 {
 	uint64_t available = available_bytes(root, mem->node);
 	char text[MEM_TEXT];
@@ -176,7 +159,24 @@ int hostmem_bind(const struct hostmem *hostmem, uint64_t offset, uint64_t len, u
 	return bind_range(hostmem->base + offset, len, node, MPOL_PREFERRED);
 }
 
-static int bind_to_node(const struct hostmem *hostmem, const struct config_mem *mem,
+void hostmem_bind_near_cpus(const struct hostmem *hostmem, const struct hostcpus *host,
+			    const struct hostmem_share *share, unsigned int nr,
+			    const struct log *log)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		int node = hostcpus_common_node(host, share[i].cpus, share[i].nr_cpus);
+		int ret = node < 0 ? 0
+				   : hostmem_bind(hostmem, share[i].offset, share[i].len,
+						  (unsigned int)node);
+
+		/* A container may forbid mbind(2), which is no loss on a host of one node. */
+		if (ret < 0)
+			log_info(log, "RAM of guest node %u is not bound to host node %d: %s",
+				 share[i].guest_node, node, strerror(-ret));
+	}
+}
+
+static int bind_to_node(const struct hostmem *hostmem, const struct mem_options *mem,
 			struct err *err)
 {
 	int ret =
@@ -235,7 +235,7 @@ static uint8_t *map_aligned(uint64_t size_bytes)
 	return at + before;
 }
 
-static int cannot_map(const struct config_mem *mem, int error, struct err *err)
+static int cannot_map(const struct mem_options *mem, int error, struct err *err)
 {
 	char text[MEM_TEXT];
 
@@ -245,7 +245,7 @@ static int cannot_map(const struct config_mem *mem, int error, struct err *err)
 		       mem_text(mem, text), strerror(error));
 }
 
-static int map_huge(struct hostmem *hostmem, const struct config_mem *mem, struct err *err)
+static int map_huge(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
 {
 	int shift = __builtin_ctzll(hostmem->page_bytes);
 	int ret = hostmem_check_huge_pages(mem, "", err);
@@ -258,7 +258,7 @@ static int map_huge(struct hostmem *hostmem, const struct config_mem *mem, struc
 	return hostmem->base != NULL ? 0 : cannot_map(mem, errno, err);
 }
 
-static int map_small(struct hostmem *hostmem, const struct config_mem *mem, struct err *err)
+static int map_small(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
 {
 	hostmem->base = map_aligned(hostmem->size_bytes);
 	if (hostmem->base == NULL)
@@ -301,7 +301,7 @@ static int populate_part(uint8_t *start, uint64_t len, uint64_t page_bytes)
 }
 
 /* Takes every page now. */
-static int populate(const struct hostmem *hostmem, const struct config_mem *mem, struct err *err)
+static int populate(const struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
 {
 	uint64_t left, step = hostmem->page_bytes;
 	uint8_t *start = hostmem->base;
@@ -324,13 +324,13 @@ static int populate(const struct hostmem *hostmem, const struct config_mem *mem,
 	return 0;
 }
 
-int hostmem_map(struct hostmem *hostmem, const struct config_mem *mem, struct err *err)
+int hostmem_map(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
 {
 	bool huge = mem->pages == MEM_PAGES_2M || mem->pages == MEM_PAGES_1G;
 	int ret = 0;
 
-	*hostmem =
-		(struct hostmem){.size_bytes = mem->size_bytes, .page_bytes = page_bytes_of(mem)};
+	*hostmem = (struct hostmem){.size_bytes = mem->size_bytes,
+				    .page_bytes = mem_page_bytes(mem->pages)};
 	if (mem->prealloc && !huge)
 		ret = hostmem_check_available(mem, "", err);
 	if (ret == 0)

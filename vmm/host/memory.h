@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/config/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/log.h"
+#include "vmm/host/cpus.h"
+#include "vmm/host/memory_options.h"
 
 struct hostmem {
 	uint8_t *base;
@@ -26,7 +28,7 @@ struct hostmem {
  * the guest cannot be killed by SIGBUS later; with `node` that takes touching it all. -EINTR: a
  * blocked SIGINT, SIGTERM or SIGHUP came while all of it was touched, and still waits.
  */
-int hostmem_map(struct hostmem *hostmem, const struct config_mem *mem, struct err *err);
+int hostmem_map(struct hostmem *hostmem, const struct mem_options *mem, struct err *err);
 void hostmem_unmap(struct hostmem *hostmem);
 
 /*
@@ -34,10 +36,26 @@ void hostmem_unmap(struct hostmem *hostmem);
  * made-up hosts. Are there free huge pages enough? Is there memory enough for `prealloc` (or does
  * the host not say)? 0 or -errno with the message.
  */
-int hostmem_check_huge_pages(const struct config_mem *mem, const char *root, struct err *err);
-int hostmem_check_available(const struct config_mem *mem, const char *root, struct err *err);
+int hostmem_check_huge_pages(const struct mem_options *mem, const char *root, struct err *err);
+int hostmem_check_available(const struct mem_options *mem, const char *root, struct err *err);
 
 /* Binds a part to a host node (best effort placement of a guest node). 0 or -errno. */
 int hostmem_bind(const struct hostmem *hostmem, uint64_t offset, uint64_t len, unsigned int node);
+
+/* The RAM of a guest node, or a stretch of it, and where the node's vCPUs run. */
+struct hostmem_share {
+	unsigned int guest_node; /* for the log */
+	uint64_t offset, len;	 /* in the mapping */
+	const unsigned int *cpus;
+	unsigned int nr_cpus; /* 0: stays where it is */
+};
+
+/*
+ * Binds each share to the host node that its CPUs have in common, if they have one. What cannot be
+ * bound stays where it is, and the log says so (info).
+ */
+void hostmem_bind_near_cpus(const struct hostmem *hostmem, const struct hostcpus *host,
+			    const struct hostmem_share *share, unsigned int nr,
+			    const struct log *log);
 
 #endif

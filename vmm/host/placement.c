@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which vCPU runs on which host CPU, and the topology that the guest may be told then. */
+/* Which vCPU runs on which host CPU, and the shape that these CPUs have. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static unsigned int usable_cpus(const struct hostcpus *host, unsigned int *usabl
 
 /* ---- an explicit list ---- */
 
-static int refuse_cpu(const struct hostcpus *host, const struct config_pin *pin, unsigned int id,
+static int refuse_cpu(const struct hostcpus *host, const struct pin_options *pin, unsigned int id,
 		      const char *what, struct err *err)
 {
 	unsigned int *usable = calloc(host->nr + 1, sizeof(*usable));
@@ -68,7 +68,7 @@ static int refuse_cpu(const struct hostcpus *host, const struct config_pin *pin,
 		       what, may);
 }
 
-static int place_as_listed(const struct hostcpus *host, const struct config_pin *pin,
+static int place_as_listed(const struct hostcpus *host, const struct pin_options *pin,
 			   unsigned int nr_vcpus, unsigned int *cpu_of, struct err *err)
 {
 	char list[LIST_TEXT];
@@ -163,106 +163,84 @@ static int place_by_cores(const struct hostcpus *host, unsigned int nr_vcpus, un
 	return 0;
 }
 
-int hostcpus_place(const struct hostcpus *host, const struct config_pin *pin, unsigned int nr_vcpus,
-		   unsigned int *cpu_of, struct err *err)
+int hostcpus_place(const struct hostcpus *host, const struct pin_options *pin,
+		   unsigned int nr_vcpus, unsigned int *cpu_of, struct err *err)
 {
 	if (pin->nr > 0)
 		return place_as_listed(host, pin, nr_vcpus, cpu_of, err);
 	return place_by_cores(host, nr_vcpus, cpu_of, err);
 }
 
-/* ---- the topology that follows ---- */
+/* ---- the shape that follows ---- */
 
 /*
  * Do the CPUs in this order make sockets x cores x threads? Each core must have as many threads
  * as the first and each package as many cores, except that the last package may have fewer, and no
  * core or package may come back after another.
  */
-static bool regular_shape(const struct candidate *vcpu, unsigned int nr, struct topology *topo)
+static bool regular_shape(const struct candidate *vcpu, unsigned int nr,
+			  struct hostcpus_shape *shape)
 {
 	unsigned int threads = 1;
-	unsigned int per_socket = 1;
+	unsigned int per_package = 1;
 	unsigned int i, j;
 
 	while (threads < nr && same_core(vcpu[threads].cpu, vcpu[0].cpu))
 		threads++;
-	while (per_socket < nr && vcpu[per_socket].cpu->package == vcpu[0].cpu->package)
-		per_socket++;
-	if (nr % threads != 0 || per_socket % threads != 0)
+	while (per_package < nr && vcpu[per_package].cpu->package == vcpu[0].cpu->package)
+		per_package++;
+	if (nr % threads != 0 || per_package % threads != 0)
 		return false;
 	for (i = 0; i < nr; i++) {
 		const struct hostcpu *core = vcpu[i - i % threads].cpu;
-		const struct hostcpu *socket = vcpu[i - i % per_socket].cpu;
+		const struct hostcpu *package = vcpu[i - i % per_package].cpu;
 
-		if (!same_core(vcpu[i].cpu, core) || vcpu[i].cpu->package != socket->package)
+		if (!same_core(vcpu[i].cpu, core) || vcpu[i].cpu->package != package->package)
 			return false;
 	}
 	for (i = 0; i < nr; i += threads) {
 		for (j = 0; j < i; j += threads) {
-			bool one_socket = j / per_socket == i / per_socket;
+			bool one_package = j / per_package == i / per_package;
 
 			if (same_core(vcpu[i].cpu, vcpu[j].cpu) ||
-			    (vcpu[i].cpu->package == vcpu[j].cpu->package) != one_socket)
+			    (vcpu[i].cpu->package == vcpu[j].cpu->package) != one_package)
 				return false;
 		}
 	}
-	*topo = (struct topology){.nr_cpus = nr,
-				  .sockets = (nr + per_socket - 1) / per_socket,
-				  .cores = per_socket / threads,
-				  .threads = threads};
+	*shape = (struct hostcpus_shape){.packages = (nr + per_package - 1) / per_package,
+					 .cores = per_package / threads,
+					 .threads = threads};
 	return true;
 }
 
-static bool same_shape(const struct topology *a, const struct topology *b)
+static bool same_shape(const struct hostcpus_shape *a, const struct hostcpus_shape *b)
 {
-	return a->sockets == b->sockets && a->cores == b->cores && a->threads == b->threads;
+	return a->packages == b->packages && a->cores == b->cores && a->threads == b->threads;
 }
 
-/*
- * Puts into *topo the host's shape, as far as the chosen CPUs have one. With `wanted`, only if it
- * is that one. If it is used and the choice was ours, `cpu_of` comes out sorted by core.
- */
-static bool follow_host(const struct hostcpus *host, const struct config *config,
-			unsigned int *cpu_of, const struct topology *wanted, struct topology *topo)
+bool hostcpus_follow(const struct hostcpus *host, const struct pin_options *pin,
+		     unsigned int nr_vcpus, unsigned int *cpu_of,
+		     const struct hostcpus_shape *wanted, struct hostcpus_shape *shape)
 {
-	unsigned int nr = config->cpus.nr;
-	struct candidate *vcpu = calloc(nr, sizeof(*vcpu));
-	struct topology shape;
+	struct candidate *vcpu = calloc(nr_vcpus, sizeof(*vcpu));
+	struct hostcpus_shape own;
 	bool follow;
 	unsigned int i;
 
 	if (vcpu == NULL)
 		return false;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr_vcpus; i++)
 		vcpu[i].cpu = hostcpus_find(host, cpu_of[i]);
-	if (config->pin.nr == 0)
-		qsort(vcpu, nr, sizeof(*vcpu), by_core);
-	follow = regular_shape(vcpu, nr, &shape) && (wanted == NULL || same_shape(&shape, wanted));
-	if (follow) {
-		*topo = shape;
-		for (i = 0; i < nr; i++)
-			cpu_of[i] = vcpu[i].cpu->id;
-	}
+	if (pin->nr == 0)
+		qsort(vcpu, nr_vcpus, sizeof(*vcpu), by_core);
+	follow =
+		regular_shape(vcpu, nr_vcpus, &own) && (wanted == NULL || same_shape(&own, wanted));
+	if (follow)
+		*shape = own;
+	for (i = 0; follow && i < nr_vcpus; i++)
+		cpu_of[i] = vcpu[i].cpu->id;
 	free(vcpu);
 	return follow;
-}
-
-void hostcpus_topology(const struct hostcpus *host, const struct config *config,
-		       unsigned int *cpu_of, struct topology *topo)
-{
-	const struct config_cpus *cpus = &config->cpus;
-	struct topology fallback = {
-		.nr_cpus = cpus->nr, .sockets = 1, .cores = cpus->nr, .threads = 1};
-
-	if (cpus->topology_given) {
-		fallback.sockets = cpus->sockets;
-		fallback.cores = cpus->cores;
-		fallback.threads = cpus->threads;
-	}
-	if (cpu_of != NULL &&
-	    follow_host(host, config, cpu_of, cpus->topology_given ? &fallback : NULL, topo))
-		return;
-	*topo = fallback;
 }
 
 int hostcpus_common_node(const struct hostcpus *host, const unsigned int *cpus, unsigned int nr)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/core/gmem.h"
 #include "vmm/x86/memmap.h"
 #include "vmm/x86/topology.h"
 
@@ -66,5 +67,14 @@ static inline unsigned int board_cpu_node(const struct board *board, unsigned in
 {
 	return board->nr_nodes > 1 ? topology_socket(&board->topo, cpu) : 0;
 }
+
+/* The way back: how many vCPUs belong to a node; they follow each other from *first on. */
+unsigned int board_node_cpus(const struct board *board, unsigned int node, unsigned int *first);
+
+/* Lays `hva`, guest RAM as one mapping, out around the 32-bit hole. 0 or -errno. */
+int board_map_ram(struct gmem *mem, uint64_t size_bytes, void *hva);
+
+/* Where in the mapping the RAM at this guest-physical address lies. */
+uint64_t board_mapping_offset(uint64_t gpa);
 
 #endif
