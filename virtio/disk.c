@@ -63,23 +63,21 @@ static int parse_one(const char *key, const char *value, struct disk_options *op
 		return parse_id(value, options, err);
 	return err_set(err, -EINVAL,
 		       "--disk %s: unknown \"%s%s%s\"; after the file come ro, cache=none, "
-		       "cache=writeback or id=NAME",
+		       "cache=writeback or id=NAME, and a comma in its name is written twice",
 		       options->path, key, value != NULL ? "=" : "", value != NULL ? value : "");
 }
 
 int disk_parse_options(const char *value, struct disk_options *options, struct err *err)
 {
-	char *cursor, *key, *val;
+	char *cursor, *path, *key, *val;
 	int ret;
 
 	memset(options, 0, sizeof(*options));
 	options->path = strdup(value);
 	if (options->path == NULL)
 		return err_set(err, -ENOMEM, "--disk %s: out of memory", value);
-	/* Not parse_suboption(): a '=' belongs to the file's name. */
-	cursor = strchr(options->path, ',');
-	if (cursor != NULL)
-		*cursor++ = '\0';
+	cursor = options->path;
+	parse_part(&cursor, &path); /* which is in place; a '=' belongs to the file's name */
 	if (options->path[0] == '\0') {
 		ret = err_set(err, -EINVAL, "--disk %s: no file; use --disk FILE[,ro]", value);
 		goto free_options;

@@ -23,9 +23,7 @@ enum disk_cache {
 #define DISK_ARG  "FILE[,ro][,cache=none|writeback][,id=NAME]"
 #define DISK_HELP "virtio-blk on a raw image or block device; repeatable"
 
-/*
- * One --disk FILE[,ro][,cache=none|writeback][,id=NAME]. A comma ends FILE; a file with a comma in
- * its name is reached through a symbolic link.
+/* One --disk FILE[,ro][,cache=none|writeback][,id=NAME]; a comma in FILE or NAME is written twice.
  */
 struct disk_options {
 	char *path; /* owned */

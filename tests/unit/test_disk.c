@@ -37,6 +37,8 @@ static void parses_what_the_user_asks_for(void **state)
 		{"a.img,id=x=y", "a.img", false, DISK_CACHE_WRITEBACK, "x=y"},
 		{"size=big.img,ro", "size=big.img", true, DISK_CACHE_WRITEBACK, ""},
 		{"my disk.img", "my disk.img", false, DISK_CACHE_WRITEBACK, ""},
+		{"a,,b=1.img,,,ro", "a,b=1.img,", true, DISK_CACHE_WRITEBACK, ""},
+		{"a.img,id=x,,y,ro", "a.img", true, DISK_CACHE_WRITEBACK, "x,y"},
 		{"ro", "ro", false, DISK_CACHE_WRITEBACK, ""},
 	};
 	struct disk_options options;
@@ -66,6 +68,8 @@ static void refuses_what_it_does_not_understand(void **state)
 		{"a.img,cache", "unknown \"cache\""},
 		{"a.img,cache=", "unknown \"cache=\""},
 		{"a.img,cache=unsafe", "unknown \"cache=unsafe\""},
+		{"a,b.img", "unknown \"b.img\"; after the file come ro, cache=none, "
+			    "cache=writeback or id=NAME, and a comma in its name is written twice"},
 		{"a.img,RO", "unknown \"RO\""},
 		{"a.img,id", "1 to 20 characters"},
 		{"a.img,id=", "1 to 20 characters"},

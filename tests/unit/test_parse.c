@@ -222,7 +222,12 @@ static void suboptions_are_cut_at_commas_and_the_first_equals_sign(void **state)
 		{"", "[]"},
 		{",", "[][]"},
 		{"a,", "[a][]"},
-		{"a,,b", "[a][][b]"},
+		{"a,,b", "[a,b]"}, /* a comma that is written twice is one */
+		{"a,,,b", "[a,][b]"},
+		{"a,,,,b", "[a,,b]"},
+		{",,", "[,]"},
+		{"a,,", "[a,]"},
+		{"a=1,,2,b=3", "[a=1,2][b=3]"},
 	};
 	size_t i;
 
@@ -233,6 +238,23 @@ static void suboptions_are_cut_at_commas_and_the_first_equals_sign(void **state)
 		walk_to_text(cases[i].text, seen, sizeof(seen));
 		assert_string_equal(seen, cases[i].parts);
 	}
+}
+
+static void a_part_keeps_its_equals_sign(void **state)
+{
+	char text[] = "size=1,,2.img,,,ro,,=,";
+	char *cursor = text;
+	char *part;
+
+	(void)state;
+	assert_true(parse_part(&cursor, &part));
+	assert_string_equal(part, "size=1,2.img,");
+	assert_true(parse_part(&cursor, &part));
+	assert_string_equal(part, "ro,=");
+	assert_true(parse_part(&cursor, &part));
+	assert_string_equal(part, "");
+	assert_false(parse_part(&cursor, &part));
+	assert_false(parse_part(&cursor, &part));
 }
 
 static void a_suboption_without_equals_sign_has_no_value(void **state)
@@ -264,6 +286,7 @@ int main(void)
 		cmocka_unit_test(cpu_list_keeps_the_order_that_was_given),
 		cmocka_unit_test(cpu_list_refuses_what_is_no_list),
 		cmocka_unit_test(suboptions_are_cut_at_commas_and_the_first_equals_sign),
+		cmocka_unit_test(a_part_keeps_its_equals_sign),
 		cmocka_unit_test(a_suboption_without_equals_sign_has_no_value),
 	};
 

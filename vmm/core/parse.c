@@ -177,19 +177,31 @@ int parse_choice(const char *choices, const char *value)
 	}
 }
 
+bool parse_part(char **cursor, char **part)
+{
+	char *from = *cursor;
+	char *to = from;
+
+	if (from == NULL)
+		return false;
+	*part = from;
+	*cursor = NULL;
+	for (; *from != '\0'; from++) {
+		if (*from == ',' && *++from != ',') {
+			*cursor = from;
+			break;
+		}
+		*to++ = *from;
+	}
+	*to = '\0';
+	return true;
+}
+
 bool parse_suboption(char **cursor, char **key, char **value)
 {
-	char *part = *cursor;
-	char *end;
-
-	if (part == NULL)
+	if (!parse_part(cursor, key))
 		return false;
-	end = strchr(part, ',');
-	if (end != NULL)
-		*end++ = '\0';
-	*cursor = end;
-	*key = part;
-	*value = strchr(part, '=');
+	*value = strchr(*key, '=');
 	if (*value != NULL)
 		*(*value)++ = '\0';
 	return true;

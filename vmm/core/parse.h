@@ -30,9 +30,14 @@ int parse_choice(const char *choices, const char *value);
 
 /*
  * Walks "FILE,ro,cache=none": each call cuts the next comma-separated part from *cursor (which it
- * writes into) and splits it at the first '='. *value is NULL where there is none. False at the
- * end. An empty part ("a,,b", "a,", "") is handed over like any other, for the caller to refuse; a
- * caller that wants a part whole puts the '=' back at (*value)[-1].
+ * writes into). Two commas stand for one that belongs to the part, as in "my,,file,ro". False at
+ * the end. An empty part ("a,", "") is handed over like any other, for the caller to refuse.
+ */
+bool parse_part(char **cursor, char **part);
+
+/*
+ * The same for a part that may be KEY=VALUE, split at the first '='; *value is NULL where there is
+ * none. A caller that wants a part whole puts the '=' back at (*value)[-1].
  */
 bool parse_suboption(char **cursor, char **key, char **value);
 
