@@ -25,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,7 +37,7 @@ struct blk {
 	struct vdev vdev; /* first */
 	struct virtio_blk_config config;
 	struct blk_backend backend;
-	struct ev_source completed; /* an eventfd: completions, and our own "go on" */
+	struct vdev_event completed; /* completions, and our own "once more" */
 
 	/*
 	 * Made when a driver first comes, and kept over resets: the kernel takes some 30 ms to
@@ -94,11 +93,9 @@ static void finish(struct blk *blk, struct blk_request *req, uint8_t status)
 
 /* ---- the queue ---- */
 
-static void complain(struct blk *blk, int error)
+static void disk_failed(struct blk *blk, int error)
 {
-	log_limited(blk->vdev.log, &blk->vdev.log_limit, LOG_WARN,
-		    "%s %s: the host's disk fails a request: %s", blk->vdev.ops->name, blk->vdev.id,
-		    strerror(error));
+	vdev_log(&blk->vdev, LOG_WARN, "the host's disk fails a request: %s", strerror(error));
 }
 
 /* The kernel did not take a request at all. */
@@ -110,7 +107,7 @@ static void refused(struct blk *blk, struct blk_request *req, int error)
 	if (req->iocb.aio_lio_opcode == IO_CMD_FDSYNC && error == -EINVAL)
 		ok = fdatasync(blk->backend.disk->fd) == 0;
 	if (!ok)
-		complain(blk, -error);
+		disk_failed(blk, -error);
 	finish(blk, req, ok ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
@@ -138,7 +135,7 @@ static void submit(struct blk *blk)
 static void enqueue(struct blk *blk, struct blk_request *req)
 {
 	req->iocb.data = req;
-	io_set_eventfd(&req->iocb, blk->completed.fd);
+	io_set_eventfd(&req->iocb, blk->completed.source.fd);
 	blk->pending[blk->nr_pending++] = &req->iocb;
 }
 
@@ -214,7 +211,7 @@ static void serve_queue(struct blk *blk)
 	turn = serve_chains(blk);
 	submit(blk);
 	if (turn == TURN_IS_LONG || (turn == TURN_IS_FULL && blk->nr_submitted == 0))
-		(void)!eventfd_write(blk->completed.fd, 1);
+		vdev_event_signal(&blk->completed);
 	vdev_queue_interrupt(&blk->vdev, vq);
 }
 
@@ -234,26 +231,19 @@ static void reap(struct blk *blk)
 
 			blk->nr_submitted--;
 			if (res < 0)
-				complain(blk, (int)-res);
+				disk_failed(blk, (int)-res);
 			finish(blk, req, blk_request_end(req, res));
 		}
 	} while (n == max);
 }
 
-static void blk_completed(void *ctx, uint32_t epoll_events)
+static void blk_completed(struct vdev_event *event, uint32_t epoll_events)
 {
-	struct blk *blk = ctx;
-	eventfd_t count;
+	struct blk *blk = (struct blk *)event->vdev;
 
 	(void)epoll_events;
-	pthread_mutex_lock(&blk->vdev.lock);
-	if (blk->vdev.active) {
-		/* Emptied first: a completion after this line makes it readable again. */
-		(void)!eventfd_read(blk->completed.fd, &count);
-		reap(blk);
-		serve_queue(blk);
-	}
-	pthread_mutex_unlock(&blk->vdev.lock);
+	reap(blk);
+	serve_queue(blk);
 }
 
 /* ---- the device ---- */
@@ -277,12 +267,11 @@ static int blk_activate(struct vdev *vdev)
 	if (blk->aio == NULL)
 		ret = io_setup(BLK_SLOTS, &blk->aio);
 	if (ret == -EAGAIN)
-		log_limited(vdev->log, &vdev->log_limit, LOG_ERROR,
-			    "%s %s: the host's asynchronous requests are used up; raise the limit "
-			    "with \"sysctl fs.aio-max-nr=1048576\"",
-			    vdev->ops->name, vdev->id);
+		vdev_log(vdev, LOG_ERROR,
+			 "the host's asynchronous requests are used up; raise the limit "
+			 "with \"sysctl fs.aio-max-nr=1048576\"");
 	if (ret == 0)
-		ret = evloop_add(vdev->loop, &blk->completed, EPOLLIN);
+		ret = vdev_event_watch(&blk->completed, EPOLLIN);
 	if (ret < 0) {
 		munmap(blk->slot, BLK_SLOTS * sizeof(*blk->slot));
 		return ret;
@@ -302,7 +291,7 @@ static void blk_deactivate(struct vdev *vdev)
 	struct blk *blk = (struct blk *)vdev;
 	struct io_event event;
 
-	evloop_remove(vdev->loop, &blk->completed);
+	vdev_event_ignore(&blk->completed);
 	for (unsigned int i = 0; i < blk->nr_pending; i++)
 		release_slot(blk, blk->pending[i]->data);
 	blk->nr_pending = 0;
@@ -325,7 +314,7 @@ static void blk_destroy(struct vdev *vdev)
 	vdev_fini(vdev);
 	if (blk->aio != NULL)
 		io_destroy(blk->aio);
-	close(blk->completed.fd);
+	vdev_event_close(&blk->completed);
 	free(blk);
 }
 
@@ -392,15 +381,9 @@ int blk_create(const struct device_env *env, struct disk *disk, struct vdev **vd
 	blk->vdev.config_size = sizeof(blk->config);
 	blk->vdev.nr_queues = 1;
 
-	blk->completed = (struct ev_source){
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.ready = blk_completed,
-		.ctx = blk,
-	};
-	if (blk->completed.fd < 0) {
-		ret = -errno;
+	ret = vdev_event_open(&blk->completed, &blk->vdev, blk_completed);
+	if (ret < 0)
 		goto free_blk;
-	}
 	ret = vdev_init(&blk->vdev, env->mem, env->loop, env->log);
 	if (ret < 0)
 		goto close_event;
@@ -408,7 +391,7 @@ int blk_create(const struct device_env *env, struct disk *disk, struct vdev **vd
 	return 0;
 
 close_event:
-	close(blk->completed.fd);
+	vdev_event_close(&blk->completed);
 free_blk:
 	free(blk);
 	return ret;

@@ -14,54 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-/* 4.2.2, table 4.1 */
-enum {
-	REG_MAGIC = 0x000,
-	REG_VERSION = 0x004,
-	REG_DEVICE_ID = 0x008,
-	REG_VENDOR_ID = 0x00c,
-	REG_DEVICE_FEATURES = 0x010,
-	REG_DEVICE_FEATURES_SEL = 0x014,
-	REG_DRIVER_FEATURES = 0x020,
-	REG_DRIVER_FEATURES_SEL = 0x024,
-	REG_QUEUE_SEL = 0x030,
-	REG_QUEUE_NUM_MAX = 0x034,
-	REG_QUEUE_NUM = 0x038,
-	REG_QUEUE_READY = 0x044,
-	REG_QUEUE_NOTIFY = 0x050,
-	REG_INTERRUPT_STATUS = 0x060,
-	REG_INTERRUPT_ACK = 0x064,
-	REG_STATUS = 0x070,
-	REG_QUEUE_DESC_LOW = 0x080,
-	REG_QUEUE_DESC_HIGH = 0x084,
-	REG_QUEUE_DRIVER_LOW = 0x090,
-	REG_QUEUE_DRIVER_HIGH = 0x094,
-	REG_QUEUE_DEVICE_LOW = 0x0a0,
-	REG_QUEUE_DEVICE_HIGH = 0x0a4,
-	REG_SHM_SEL = 0x0ac,
-	REG_SHM_LEN_LOW = 0x0b0,
-	REG_SHM_LEN_HIGH = 0x0b4,
-	REG_SHM_BASE_LOW = 0x0b8,
-	REG_SHM_BASE_HIGH = 0x0bc,
-	REG_QUEUE_RESET = 0x0c0,
-	REG_CONFIG_GENERATION = 0x0fc,
-	REG_CONFIG = 0x100,
-};
+#include "virtio/mmio_regs.h"
 
 #define MAGIC	  0x74726976u /* "virt" */
 #define VERSION	  2u
-#define VENDOR_ID 0x4d4d5654u /* "TVMM"; nobody assigns these */
+#define VENDOR_ID 0x4d4d5654u /* "TVMM"; there is no registry of these */
+
+#define NOT_WHOLE "not an aligned access of 32 bits" /* 4.2.2.2 */
 
 /* The doorbell of one queue. Its eventfd is made when first needed and kept until the end. */
 struct bell {
+	struct vdev_event rung; /* first */
 	struct virtio_mmio *slot;
 	unsigned int queue;
 	bool in_loop;
 	bool bound;
-	struct ev_source source;
 };
 
 struct virtio_mmio {
@@ -70,19 +38,27 @@ struct virtio_mmio {
 	struct vdev *vdev; /* its lock protects what follows as well */
 	struct irq irq;
 	struct doorbell doorbell;
-	struct evloop *loop;
 	uint32_t isr; /* VIRTIO_ISR_* */
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
 	struct bell bell[VDEV_MAX_QUEUES];
 };
 
-static void complain(struct virtio_mmio *slot, const char *what, uint64_t offset, uint64_t value)
+/* Logs an access that had no effect, by the register's name. */
+static void ignored_read(struct virtio_mmio *slot, uint64_t offset, const char *why)
 {
-	struct vdev *vdev = slot->vdev;
+	const char *name = regs[offset / 4].name;
 
-	log_limited(vdev->log, &vdev->log_limit, LOG_WARN,
-		    "%s at %#" PRIx64 ": %s, offset %#" PRIx64 ", value %#" PRIx64 "",
-		    vdev->ops->name, slot->base.addr, what, offset, value);
+	vdev_log(slot->vdev, LOG_WARN, "read of %s (%#" PRIx64 ") ignored: %s",
+		 name != NULL ? name : "offset", offset, name != NULL ? why : "no register");
+}
+
+static void ignored_write(struct virtio_mmio *slot, uint64_t offset, uint64_t value,
+			  const char *why)
+{
+	const char *name = regs[offset / 4].name;
+
+	vdev_log(slot->vdev, LOG_WARN, "write of %#" PRIx64 " to %s (%#" PRIx64 ") ignored: %s",
+		 value, name != NULL ? name : "offset", offset, name != NULL ? why : "no register");
 }
 
 /* --- interrupts and doorbells --- */
@@ -99,20 +75,11 @@ static void raise_interrupt(void *ctx, uint32_t isr_bits)
 	irq_raise(&slot->irq);
 }
 
-/* On the I/O thread: the driver rang. If the device was reset meanwhile, vdev_notify() knows. */
-static void bell_rung(void *ctx, uint32_t epoll_events)
+/* On the I/O thread: the driver rang. */
+static void bell_rung(struct vdev_event *event, uint32_t epoll_events)
 {
-	struct bell *bell = ctx;
-	struct vdev *vdev = bell->slot->vdev;
-	eventfd_t count;
-
 	(void)epoll_events;
-	/* Emptied first: whoever rings from here on wakes us again. */
-	if (eventfd_read(bell->source.fd, &count) != 0)
-		return;
-	pthread_mutex_lock(&vdev->lock);
-	vdev_notify(vdev, bell->queue);
-	pthread_mutex_unlock(&vdev->lock);
+	vdev_notify(event->vdev, ((struct bell *)event)->queue);
 }
 
 static gpa_t notify_register(const struct virtio_mmio *slot)
@@ -126,16 +93,12 @@ static int bell_open(struct bell *bell)
 
 	if (bell->in_loop)
 		return 0;
-	bell->source = (struct ev_source){
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.ready = bell_rung,
-		.ctx = bell,
-	};
-	if (bell->source.fd < 0)
-		return -errno;
-	ret = evloop_add(bell->slot->loop, &bell->source, EPOLLIN);
+	ret = vdev_event_open(&bell->rung, bell->slot->vdev, bell_rung);
+	if (ret != 0)
+		return ret;
+	ret = vdev_event_watch(&bell->rung, EPOLLIN);
 	if (ret != 0) {
-		close(bell->source.fd);
+		vdev_event_close(&bell->rung);
 		return ret;
 	}
 	bell->in_loop = true;
@@ -149,14 +112,14 @@ static int bind_bell(struct bell *bell)
 
 	if (ret == 0)
 		ret = slot->doorbell.bind(slot->doorbell.ctx, notify_register(slot), bell->queue,
-					  bell->source.fd);
+					  bell->rung.source.fd);
 	bell->bound = ret == 0;
 	return ret;
 }
 
 /*
- * Without a doorbell the driver's write arrives here, which is slower and otherwise the same. Who
- * measures must know.
+ * Without a doorbell the driver's write arrives here, which is slower and otherwise the same. A
+ * measurement has to say so.
  */
 static void bind_bells(struct virtio_mmio *slot)
 {
@@ -168,10 +131,9 @@ static void bind_bells(struct virtio_mmio *slot)
 		int ret = vdev->queue[i].enabled ? bind_bell(&slot->bell[i]) : 0;
 
 		if (ret != 0)
-			log_limited(vdev->log, &vdev->log_limit, LOG_WARN,
-				    "%s at %#" PRIx64 ": no doorbell for queue %u: %s; each "
-				    "notification is an exit",
-				    vdev->ops->name, slot->base.addr, i, strerror(-ret));
+			vdev_log(vdev, LOG_WARN,
+				 "no doorbell for queue %u: %s; each notification is an exit", i,
+				 strerror(-ret));
 	}
 }
 
@@ -183,7 +145,7 @@ static void unbind_bells(struct virtio_mmio *slot)
 		if (!bell->bound)
 			continue;
 		slot->doorbell.unbind(slot->doorbell.ctx, notify_register(slot), i,
-				      bell->source.fd);
+				      bell->rung.source.fd);
 		bell->bound = false;
 	}
 }
@@ -237,7 +199,6 @@ static uint32_t read_register(struct virtio_mmio *slot, uint64_t reg)
 	case REG_CONFIG_GENERATION:
 		return slot->vdev->config_generation;
 	default:
-		complain(slot, "read of no readable register", reg, 0);
 		return 0;
 	}
 }
@@ -272,7 +233,7 @@ static void write_queue_register(struct virtio_mmio *slot, uint64_t reg, uint32_
 	struct virtq *vq = selected_queue(slot);
 
 	if (vq == NULL || vq->enabled) { /* 4.2.2.2 */
-		complain(slot, "write to a queue that is not there or ready", reg, value);
+		ignored_write(slot, reg, value, "the queue is ready, or not there");
 		return;
 	}
 	switch (reg) {
@@ -300,8 +261,7 @@ static void write_queue_register(struct virtio_mmio *slot, uint64_t reg, uint32_
 static void write_queue_ready(struct virtio_mmio *slot, uint32_t value)
 {
 	if (selected_queue(slot) == NULL || value > 1)
-		complain(slot, "QueueReady for no queue, or neither 0 nor 1", REG_QUEUE_READY,
-			 value);
+		ignored_write(slot, REG_QUEUE_READY, value, "neither 0 nor 1, or no such queue");
 	else if (value == 1)
 		vdev_enable_queue(slot->vdev, slot->queue_sel);
 	else
@@ -347,14 +307,36 @@ static void write_register(struct virtio_mmio *slot, uint64_t reg, uint32_t valu
 	case REG_SHM_SEL: /* all of them are absent */
 		break;
 	default:
-		complain(slot, "write to no writable register", reg, value);
 		break;
 	}
 }
 
-static bool is_control_access(uint64_t offset, unsigned int size)
+/* Is this an access to a whole register? */
+static bool is_whole(uint64_t offset, unsigned int size)
 {
-	return size == 4 && offset % 4 == 0;
+	return offset % 4 == 0 && size == regs[offset / 4].width;
+}
+
+static uint64_t read_control(struct virtio_mmio *slot, uint64_t offset, unsigned int size)
+{
+	if (!is_whole(offset, size))
+		ignored_read(slot, offset, NOT_WHOLE);
+	else if (!regs[offset / 4].readable)
+		ignored_read(slot, offset, "write-only");
+	else
+		return read_register(slot, offset);
+	return 0;
+}
+
+static void write_control(struct virtio_mmio *slot, uint64_t offset, unsigned int size,
+			  uint64_t value)
+{
+	if (!is_whole(offset, size))
+		ignored_write(slot, offset, value, NOT_WHOLE);
+	else if (!regs[offset / 4].writable)
+		ignored_write(slot, offset, value, "read-only");
+	else
+		write_register(slot, offset, (uint32_t)value);
 }
 
 static uint64_t mmio_read(void *device, uint64_t offset, unsigned int size)
@@ -369,10 +351,8 @@ static uint64_t mmio_read(void *device, uint64_t offset, unsigned int size)
 		 */
 		vdev_config_read(slot->vdev, (uint32_t)(offset - REG_CONFIG), &value, size);
 		value = le64toh(value);
-	} else if (is_control_access(offset, size)) {
-		value = read_register(slot, offset);
 	} else {
-		complain(slot, "read that is not 32 bits wide and aligned", offset, 0);
+		value = read_control(slot, offset, size);
 	}
 	pthread_mutex_unlock(&slot->vdev->lock);
 	return value;
@@ -386,10 +366,8 @@ static void mmio_write(void *device, uint64_t offset, unsigned int size, uint64_
 	pthread_mutex_lock(&slot->vdev->lock);
 	if (offset >= REG_CONFIG)
 		vdev_config_write(slot->vdev, (uint32_t)(offset - REG_CONFIG), &bytes, size);
-	else if (is_control_access(offset, size))
-		write_register(slot, offset, (uint32_t)value);
 	else
-		complain(slot, "write that is not 32 bits wide and aligned", offset, value);
+		write_control(slot, offset, size, value);
 	pthread_mutex_unlock(&slot->vdev->lock);
 }
 
@@ -410,8 +388,8 @@ static void mmio_destroy(struct device *device)
 
 		if (!bell->in_loop)
 			continue;
-		evloop_remove(slot->loop, &bell->source);
-		close(bell->source.fd);
+		vdev_event_ignore(&bell->rung);
+		vdev_event_close(&bell->rung);
 	}
 	vdev_destroy(slot->vdev);
 	free(slot);
@@ -432,7 +410,6 @@ int virtio_mmio_create(const struct device_env *env, gpa_t base, struct vdev *vd
 	slot->vdev = vdev;
 	slot->irq = env->irq;
 	slot->doorbell = env->doorbell;
-	slot->loop = env->loop;
 	for (unsigned int i = 0; i < VDEV_MAX_QUEUES; i++)
 		slot->bell[i] = (struct bell){.slot = slot, .queue = i};
 

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "virtio/net_io.h"
@@ -31,7 +30,6 @@
 /* Listens to the TAP for what there is something to do about, and not at all for nothing. */
 static void update_listening(struct net *net)
 {
-	struct evloop *loop = net->vdev.loop;
 	uint32_t wanted = 0;
 	int ret = 0;
 
@@ -40,15 +38,13 @@ static void update_listening(struct net *net)
 	if (wanted == net->listening)
 		return;
 	if (wanted == 0)
-		evloop_remove(loop, &net->tap_source);
+		vdev_event_ignore(&net->tap_ready);
 	else if (net->listening == 0)
-		ret = evloop_add(loop, &net->tap_source, wanted);
+		ret = vdev_event_watch(&net->tap_ready, wanted);
 	else
-		ret = evloop_modify(loop, &net->tap_source, wanted);
+		ret = evloop_modify(net->vdev.loop, &net->tap_ready.source, wanted);
 	if (ret != 0)
-		log_limited(net->vdev.log, &net->vdev.log_limit, LOG_ERROR,
-			    "virtio-net %s: cannot listen to the TAP: %s", net->vdev.id,
-			    strerror(-ret));
+		vdev_log(&net->vdev, LOG_ERROR, "cannot listen to the TAP: %s", strerror(-ret));
 	else
 		net->listening = wanted;
 }
@@ -69,55 +65,38 @@ void net_lose_tap(struct net *net, int error)
 	if (net->tap_is_gone)
 		return;
 	net->tap_is_gone = true;
-	log_limited(net->vdev.log, &net->vdev.log_limit, LOG_WARN,
-		    "virtio-net %s: the TAP is gone (%s); the guest sees a link that is down",
-		    net->vdev.id, strerror(error));
+	vdev_log(&net->vdev, LOG_WARN, "the TAP is gone (%s); the guest sees a link that is down",
+		 strerror(error));
 	update_link(net);
 }
 
-static void tap_ready(void *ctx, uint32_t epoll_events)
+static void tap_ready(struct vdev_event *event, uint32_t epoll_events)
 {
-	struct net *net = ctx;
+	struct net *net = (struct net *)event->vdev;
 
-	pthread_mutex_lock(&net->vdev.lock);
-	if (net->vdev.active) {
-		if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0)
-			net_lose_tap(net, ENODEV);
-		if (net->tx_blocked && (epoll_events & (uint32_t)~EPOLLIN) != 0)
-			net_transmit(net);
-		if ((epoll_events & EPOLLIN) != 0)
-			net_receive(net);
-		update_listening(net);
-	}
-	pthread_mutex_unlock(&net->vdev.lock);
-}
-
-static void transmit_again(void *ctx, uint32_t epoll_events)
-{
-	struct net *net = ctx;
-	eventfd_t count;
-
-	(void)epoll_events;
-	pthread_mutex_lock(&net->vdev.lock);
-	if (net->vdev.active) {
-		(void)!eventfd_read(net->again.fd, &count);
+	if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0)
+		net_lose_tap(net, ENODEV);
+	if (net->tx_blocked && (epoll_events & (uint32_t)~EPOLLIN) != 0)
 		net_transmit(net);
-		update_listening(net);
-	}
-	pthread_mutex_unlock(&net->vdev.lock);
+	if ((epoll_events & EPOLLIN) != 0)
+		net_receive(net);
+	update_listening(net);
 }
 
-static void link_changed(void *ctx, uint32_t epoll_events)
+static void transmit_again(struct vdev_event *event, uint32_t epoll_events)
 {
-	struct net *net = ctx;
+	struct net *net = (struct net *)event->vdev;
 
 	(void)epoll_events;
-	pthread_mutex_lock(&net->vdev.lock);
-	if (net->vdev.active) {
-		tap_link_events_drain(net->link_source.fd);
-		update_link(net);
-	}
-	pthread_mutex_unlock(&net->vdev.lock);
+	net_transmit(net);
+	update_listening(net);
+}
+
+static void link_changed(struct vdev_event *event, uint32_t epoll_events)
+{
+	(void)epoll_events;
+	tap_link_events_drain(event->source.fd);
+	update_link((struct net *)event->vdev);
 }
 
 static void net_notify(struct vdev *vdev, unsigned int queue)
@@ -162,20 +141,19 @@ static int net_activate(struct vdev *vdev)
 	ret = tap_set_offloads(net->tap, accepted_offloads(vdev));
 	if (ret < 0)
 		return ret;
-	net->link_source.fd = tap_link_events_open();
-	if (net->link_source.fd < 0) {
-		ret = net->link_source.fd;
+	ret = tap_link_events_open();
+	if (ret < 0)
 		goto reset_offloads;
-	}
-	ret = evloop_add(vdev->loop, &net->link_source, EPOLLIN);
+	vdev_event_init(&net->link_changed, vdev, ret, link_changed);
+	ret = vdev_event_watch(&net->link_changed, EPOLLIN);
 	if (ret < 0)
 		goto close_link;
-	ret = evloop_add(vdev->loop, &net->again, EPOLLIN);
+	ret = vdev_event_watch(&net->again, EPOLLIN);
 	if (ret < 0)
 		goto remove_link;
 	net->rx_starved = !vdev->queue[NET_RX].enabled;
 	if (!net->rx_starved) {
-		ret = evloop_add(vdev->loop, &net->tap_source, EPOLLIN);
+		ret = vdev_event_watch(&net->tap_ready, EPOLLIN);
 		if (ret < 0)
 			goto remove_again;
 		net->listening = EPOLLIN;
@@ -184,11 +162,11 @@ static int net_activate(struct vdev *vdev)
 	return 0;
 
 remove_again:
-	evloop_remove(vdev->loop, &net->again);
+	vdev_event_ignore(&net->again);
 remove_link:
-	evloop_remove(vdev->loop, &net->link_source);
+	vdev_event_ignore(&net->link_changed);
 close_link:
-	close(net->link_source.fd);
+	close(net->link_changed.source.fd);
 reset_offloads:
 	(void)tap_set_offloads(net->tap, 0);
 	return ret;
@@ -199,17 +177,16 @@ static void net_deactivate(struct vdev *vdev)
 	struct net *net = (struct net *)vdev;
 
 	if (net->listening != 0)
-		evloop_remove(vdev->loop, &net->tap_source);
-	evloop_remove(vdev->loop, &net->again);
-	evloop_remove(vdev->loop, &net->link_source);
-	close(net->link_source.fd);
+		vdev_event_ignore(&net->tap_ready);
+	vdev_event_ignore(&net->again);
+	vdev_event_ignore(&net->link_changed);
+	close(net->link_changed.source.fd);
 	/* Fails only for a TAP that is gone. */
 	(void)tap_set_offloads(net->tap, 0);
 	if (net->rx_dropped != 0 || net->tx_dropped != 0)
-		log_limited(vdev->log, &vdev->log_limit, LOG_INFO,
-			    "virtio-net %s: dropped %" PRIu64 " received and %" PRIu64
-			    " sent packets",
-			    vdev->id, net->rx_dropped, net->tx_dropped);
+		vdev_log(vdev, LOG_INFO,
+			 "dropped %" PRIu64 " received and %" PRIu64 " sent packets",
+			 net->rx_dropped, net->tx_dropped);
 	net->rx_dropped = 0;
 	net->tx_dropped = 0;
 }
@@ -219,7 +196,7 @@ static void net_destroy(struct vdev *vdev)
 	struct net *net = (struct net *)vdev;
 
 	vdev_fini(vdev);
-	close(net->again.fd);
+	vdev_event_close(&net->again);
 	free(net);
 }
 
@@ -264,17 +241,10 @@ int net_create(const struct device_env *env, struct tap *tap, struct vdev **vdev
 	if (net == NULL)
 		return -ENOMEM;
 	net->tap = tap;
-	net->tap_source = (struct ev_source){.fd = tap->fd, .ready = tap_ready, .ctx = net};
-	net->link_source = (struct ev_source){.fd = -1, .ready = link_changed, .ctx = net};
-	net->again = (struct ev_source){
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.ready = transmit_again,
-		.ctx = net,
-	};
-	if (net->again.fd < 0) {
-		ret = -errno;
+	vdev_event_init(&net->tap_ready, &net->vdev, tap->fd, tap_ready);
+	ret = vdev_event_open(&net->again, &net->vdev, transmit_again);
+	if (ret < 0)
 		goto free_net;
-	}
 	memcpy(net->config.mac, tap->mac, sizeof(net->config.mac));
 	net->config.status = htole16(tap_link_is_up(tap) ? VIRTIO_NET_S_LINK_UP : 0);
 	net->vdev.ops = &net_ops;
@@ -290,7 +260,7 @@ int net_create(const struct device_env *env, struct tap *tap, struct vdev **vdev
 	return 0;
 
 close_again:
-	close(net->again.fd);
+	vdev_event_close(&net->again);
 free_net:
 	free(net);
 	return ret;

@@ -11,7 +11,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* ---- receiving ---- */
@@ -226,6 +225,6 @@ void net_transmit(struct net *net)
 			vdev_guest_fault(&net->vdev, "a used ring outside RAM");
 	}
 	if (budget == 0)
-		(void)!eventfd_write(net->again.fd, 1);
+		vdev_event_signal(&net->again);
 	vdev_queue_interrupt(&net->vdev, vq);
 }

@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "vmm/core/evloop.h"
 #include "virtio/tap.h"
 #include "virtio/vdev.h"
 
@@ -28,9 +27,9 @@ struct net {
 	struct vdev vdev; /* first */
 	const struct tap *tap;
 	struct virtio_net_config config;
-	struct ev_source tap_source;
-	struct ev_source link_source; /* interfaces of the host change */
-	struct ev_source again;	      /* an eventfd: transmit goes on after a round */
+	struct vdev_event tap_ready;
+	struct vdev_event link_changed; /* interfaces of the host change */
+	struct vdev_event again;	/* transmit continues after a round */
 
 	/* Between activate and deactivate. */
 	uint32_t listening; /* what the TAP is in the event loop for; 0: it is not there */

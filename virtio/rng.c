@@ -13,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define RNG_DEVICE_ID	4 /* 5.4.1 */
 #define BYTES_PER_CHAIN 4096
@@ -23,7 +21,7 @@
 
 struct rng {
 	struct vdev vdev;
-	struct ev_source next_turn; /* an eventfd */
+	struct vdev_event next_turn;
 };
 
 static struct rng *to_rng(struct vdev *vdev)
@@ -69,20 +67,13 @@ static void rng_notify(struct vdev *vdev, unsigned int queue)
 	}
 	vdev_queue_interrupt(vdev, vq);
 	if (virtq_want_notify(vq, true))
-		eventfd_write(rng->next_turn.fd, 1);
+		vdev_event_signal(&rng->next_turn);
 }
 
-static void next_turn(void *ctx, uint32_t epoll_events)
+static void next_turn(struct vdev_event *event, uint32_t epoll_events)
 {
-	struct rng *rng = ctx;
-	eventfd_t count;
-
 	(void)epoll_events;
-	if (eventfd_read(rng->next_turn.fd, &count) != 0)
-		return;
-	pthread_mutex_lock(&rng->vdev.lock);
-	vdev_notify(&rng->vdev, 0); /* not if the device was reset meanwhile */
-	pthread_mutex_unlock(&rng->vdev.lock);
+	vdev_notify(event->vdev, 0); /* not if the device waits for its reset */
 }
 
 static int rng_activate(struct vdev *vdev)
@@ -101,8 +92,8 @@ static void rng_destroy(struct vdev *vdev)
 {
 	struct rng *rng = to_rng(vdev);
 
-	evloop_remove(vdev->loop, &rng->next_turn);
-	close(rng->next_turn.fd);
+	vdev_event_ignore(&rng->next_turn);
+	vdev_event_close(&rng->next_turn);
 	vdev_fini(vdev);
 	free(rng);
 }
@@ -125,19 +116,13 @@ int rng_create(const struct device_env *env, struct vdev **vdev)
 		return -ENOMEM;
 	rng->vdev.ops = &rng_ops;
 	rng->vdev.nr_queues = 1;
-	rng->next_turn = (struct ev_source){
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.ready = next_turn,
-		.ctx = rng,
-	};
-	if (rng->next_turn.fd < 0) {
-		ret = -errno;
+	ret = vdev_event_open(&rng->next_turn, &rng->vdev, next_turn);
+	if (ret != 0)
 		goto free_rng;
-	}
 	ret = vdev_init(&rng->vdev, env->mem, env->loop, env->log);
 	if (ret != 0)
-		goto close_fd;
-	ret = evloop_add(env->loop, &rng->next_turn, EPOLLIN);
+		goto close_event;
+	ret = vdev_event_watch(&rng->next_turn, EPOLLIN);
 	if (ret != 0)
 		goto fini_vdev;
 	*vdev = &rng->vdev;
@@ -145,8 +130,8 @@ int rng_create(const struct device_env *env, struct vdev **vdev)
 
 fini_vdev:
 	vdev_fini(&rng->vdev);
-close_fd:
-	close(rng->next_turn.fd);
+close_event:
+	vdev_event_close(&rng->next_turn);
 free_rng:
 	free(rng);
 	return ret;

@@ -16,6 +16,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define FEATURE(bit) (1ull << (bit))
 
@@ -69,9 +71,7 @@ static bool has_status(const struct vdev *vdev, uint8_t bit)
 	return (vdev->status & bit) != 0;
 }
 
-/* Says at a limited rate what went wrong with this device. */
-static void complain(struct vdev *vdev, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void complain(struct vdev *vdev, const char *fmt, ...)
+void vdev_log(struct vdev *vdev, enum log_level level, const char *fmt, ...)
 {
 	char text[256];
 	va_list args;
@@ -79,7 +79,7 @@ static void complain(struct vdev *vdev, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	log_limited(vdev->log, &vdev->log_limit, LOG_WARN, "%s%s%s: %s", vdev->ops->name,
+	log_limited(vdev->log, &vdev->log_limit, level, "%s%s%s: %s", vdev->ops->name,
 		    vdev->id != NULL ? " " : "", vdev->id != NULL ? vdev->id : "", text);
 }
 
@@ -101,7 +101,7 @@ static void need_reset(struct vdev *vdev)
 void vdev_guest_fault(struct vdev *vdev, const char *what)
 {
 	need_reset(vdev);
-	complain(vdev, "guest fault: %s; the device waits for its reset", what);
+	vdev_log(vdev, LOG_WARN, "guest fault: %s; the device waits for its reset", what);
 }
 
 static void reset(struct vdev *vdev)
@@ -120,7 +120,7 @@ static bool features_acceptable(struct vdev *vdev)
 
 	if (foreign == 0 && vdev_has_feature(vdev, VIRTIO_F_VERSION_1))
 		return true;
-	complain(vdev, "features %#" PRIx64 " refused: %s", vdev->features_driver,
+	vdev_log(vdev, LOG_WARN, "features %#" PRIx64 " refused: %s", vdev->features_driver,
 		 foreign != 0 ? "not all of them were offered" : "VIRTIO_F_VERSION_1 is missing");
 	return false;
 }
@@ -136,7 +136,8 @@ static void driver_ok(struct vdev *vdev)
 	if (ret != 0) {
 		vdev->active = false;
 		need_reset(vdev);
-		complain(vdev, "cannot start: %s; the device waits for its reset", strerror(-ret));
+		vdev_log(vdev, LOG_WARN, "cannot start: %s; the device waits for its reset",
+			 strerror(-ret));
 	}
 }
 
@@ -150,7 +151,7 @@ void vdev_write_status(struct vdev *vdev, uint8_t status)
 	}
 	/* 2.1.1: the driver must not clear a bit; nor can it. */
 	if ((vdev->status & DRIVER_STATUS & ~status) != 0)
-		complain(vdev, "the driver tries to clear status bits (%#x, then %#x)",
+		vdev_log(vdev, LOG_WARN, "the driver tries to clear status bits (%#x, then %#x)",
 			 vdev->status, status);
 
 	/* The driver reads back whether FEATURES_OK stuck (3.1.1 step 6). */
@@ -169,8 +170,8 @@ void vdev_write_status(struct vdev *vdev, uint8_t status)
 void vdev_write_features(struct vdev *vdev, unsigned int word, uint32_t bits)
 {
 	if (has_status(vdev, VIRTIO_STATUS_FEATURES_OK)) {
-		complain(vdev, "features written after FEATURES_OK (word %u, %#" PRIx32 ")", word,
-			 bits);
+		vdev_log(vdev, LOG_WARN,
+			 "features written after FEATURES_OK (word %u, %#" PRIx32 ")", word, bits);
 		return;
 	}
 	if (word == 0)
@@ -236,8 +237,9 @@ void vdev_config_write(struct vdev *vdev, uint32_t offset, const void *from, uin
 {
 	if (!has_status(vdev, VIRTIO_STATUS_FEATURES_OK) ||
 	    !inside(offset, len, vdev->config_writable_from, vdev->config_writable_to)) {
-		complain(vdev, "configuration write of %" PRIu32 " bytes at %" PRIu32 " dropped",
-			 len, offset);
+		vdev_log(vdev, LOG_WARN,
+			 "configuration write of %" PRIu32 " bytes at %" PRIu32 " dropped", len,
+			 offset);
 		return;
 	}
 	memcpy(vdev->config + offset, from, len);
@@ -278,4 +280,68 @@ int vdev_pop(struct vdev *vdev, struct virtq *vq, struct vchain *chain)
 		return 0;
 	}
 	return got;
+}
+
+/* --- events on the I/O thread --- */
+
+/*
+ * Emptied before the lock is taken: a signal after that makes it readable again, and what was
+ * signalled before is seen with the lock held. `active` is what a reset on another thread leaves
+ * behind: an event that is on its way then has nothing to say to the device.
+ */
+static void event_ready(void *ctx, uint32_t epoll_events)
+{
+	struct vdev_event *event = ctx;
+	struct vdev *vdev = event->vdev;
+	eventfd_t count;
+
+	if (event->is_eventfd && eventfd_read(event->source.fd, &count) != 0)
+		return;
+	pthread_mutex_lock(&vdev->lock);
+	if (vdev->active)
+		event->ready(event, epoll_events);
+	pthread_mutex_unlock(&vdev->lock);
+}
+
+void vdev_event_init(struct vdev_event *event, struct vdev *vdev, int fd,
+		     void (*ready)(struct vdev_event *event, uint32_t epoll_events))
+{
+	*event = (struct vdev_event){
+		.source = {.fd = fd, .ready = event_ready, .ctx = event},
+		.vdev = vdev,
+		.ready = ready,
+	};
+}
+
+int vdev_event_open(struct vdev_event *event, struct vdev *vdev,
+		    void (*ready)(struct vdev_event *event, uint32_t epoll_events))
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	vdev_event_init(event, vdev, fd, ready);
+	event->is_eventfd = true;
+	return 0;
+}
+
+void vdev_event_close(struct vdev_event *event)
+{
+	close(event->source.fd);
+	event->source.fd = -1;
+}
+
+int vdev_event_watch(struct vdev_event *event, uint32_t epoll_events)
+{
+	return evloop_add(event->vdev->loop, &event->source, epoll_events);
+}
+
+void vdev_event_ignore(struct vdev_event *event)
+{
+	evloop_remove(event->vdev->loop, &event->source);
+}
+
+void vdev_event_signal(struct vdev_event *event)
+{
+	(void)!eventfd_write(event->source.fd, 1);
 }

@@ -68,6 +68,19 @@ struct vdev_transport {
 	void *ctx;
 };
 
+/*
+ * A descriptor that the I/O thread watches for a device. What has to come before a device's own
+ * work has been done when `ready` runs: an eventfd of vdev_event_open() is empty, the device's lock
+ * is held, and the device is active. An event that a reset on another thread has overtaken ends
+ * before it gets there.
+ */
+struct vdev_event {
+	struct ev_source source; /* its `fd` is for others to signal or to watch, not to close */
+	struct vdev *vdev;
+	void (*ready)(struct vdev_event *event, uint32_t epoll_events);
+	bool is_eventfd;
+};
+
 struct vdev {
 	const struct vdev_ops *ops;
 	pthread_mutex_t lock;
@@ -136,6 +149,29 @@ void vdev_disable_queue(struct vdev *vdev, unsigned int queue);
 
 /* A doorbell for `queue`; ignored unless the device is active and the queue enabled. */
 void vdev_notify(struct vdev *vdev, unsigned int queue);
+
+/* --- called by devices and transports --- */
+
+/* Prints "virtio-blk a.img: <text>" at the device's limited rate. */
+void vdev_log(struct vdev *vdev, enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Makes an event with an eventfd of its own, which vdev_event_close() closes, or with a descriptor
+ * that the caller keeps. 0 or -errno. Neither is watched yet.
+ */
+int vdev_event_open(struct vdev_event *event, struct vdev *vdev,
+		    void (*ready)(struct vdev_event *event, uint32_t epoll_events));
+void vdev_event_init(struct vdev_event *event, struct vdev *vdev, int fd,
+		     void (*ready)(struct vdev_event *event, uint32_t epoll_events));
+void vdev_event_close(struct vdev_event *event);
+
+/* Adds the event to the I/O thread's loop (0 or -errno), or takes it away. */
+int vdev_event_watch(struct vdev_event *event, uint32_t epoll_events);
+void vdev_event_ignore(struct vdev_event *event);
+
+/* Makes `ready` run, once the other sources of the loop had their turn; for an eventfd. */
+void vdev_event_signal(struct vdev_event *event);
 
 /* --- called by devices, with the lock held --- */
 

@@ -137,7 +137,7 @@ while
 do
 	:
 done
-judge "no open file left for a doorbell" 124 "virtio-rng at 0x.*: no doorbell for queue 0: Too many"
+judge "no open file left for a doorbell" 124 "virtio-rng: no doorbell for queue 0: Too many"
 judge "no open file left for an interrupt" 124 "interrupt line 10 .*: Too many open files; .*ulimit -n"
 
 if command -v taskset >/dev/null && [ "$cpus" -gt 1 ]; then

@@ -1,69 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* virtio/mmio.h: the registers of virtio-mmio (virtio 1.2, 4.2). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <errno.h>
-#include <stdlib.h>
-
-#include "tests/unit/counting_device.h"
-#include "vmm/core/array.h"
-
-#define F(bit)	     (1ull << (bit))
-#define ALL_FEATURES (~0ull)
-
-struct fixture {
-	struct fake_guest g;
-	struct counting_device d;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	fake_guest_init(&f->g);
-	counting_device_init(&f->d, &f->g.env);
-	fake_guest_plug(&f->g, &f->d.vdev);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	fake_guest_fini(&f->g);
-	assert_int_equal(f->d.destroyed, 1);
-	free(f);
-	return 0;
-}
-
-static void go_live(struct fixture *f)
-{
-	assert_true(fake_handshake(&f->g, ALL_FEATURES, 8));
-}
-
-static bool needs_reset(struct fixture *f)
-{
-	return (fake_status(&f->g) & VIRTIO_STATUS_NEEDS_RESET) != 0;
-}
-
-static uint64_t read_sized(struct fixture *f, uint64_t reg, unsigned int size)
-{
-	uint64_t value = 0;
-
-	bus_read(&f->g.mmio, FAKE_SLOT + reg, &value, size, 1);
-	return value;
-}
-
-static void write_sized(struct fixture *f, uint64_t reg, unsigned int size, uint64_t value)
-{
-	bus_write(&f->g.mmio, FAKE_SLOT + reg, &value, size, 1);
-}
+#include "tests/unit/mmio_fixture.h"
 
 /* --- registers (4.2.2) --- */
 
@@ -187,113 +124,6 @@ static void a_queue_that_cannot_be_is_refused(void **state)
 		assert_true(needs_reset(f));
 	}
 	go_live(f); /* a reset recovers */
-}
-
-/* 4.2.2.2: the driver must use aligned accesses of 32 bits. */
-static void control_registers_answer_only_to_aligned_32_bit_accesses(void **state)
-{
-	static const struct {
-		uint64_t reg;
-		unsigned int size;
-	} cases[] = {
-		{VIRTIO_MMIO_MAGIC_VALUE, 1},
-		{VIRTIO_MMIO_MAGIC_VALUE, 2},
-		{VIRTIO_MMIO_MAGIC_VALUE, 8},
-		{VIRTIO_MMIO_MAGIC_VALUE + 1, 4},
-		{VIRTIO_MMIO_MAGIC_VALUE + 2, 4},
-		{VIRTIO_MMIO_MAGIC_VALUE + 3, 1},
-		{0x0fe, 4}, /* reaches into the configuration space */
-	};
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < NR_OF(cases); i++)
-		assert_int_equal(read_sized(f, cases[i].reg, cases[i].size), 0);
-
-	write_sized(f, VIRTIO_MMIO_STATUS, 1, VIRTIO_STATUS_ACKNOWLEDGE);
-	write_sized(f, VIRTIO_MMIO_STATUS, 2, VIRTIO_STATUS_ACKNOWLEDGE);
-	write_sized(f, VIRTIO_MMIO_STATUS, 8, VIRTIO_STATUS_ACKNOWLEDGE);
-	write_sized(f, VIRTIO_MMIO_STATUS + 1, 4, 0x0101);
-	assert_int_equal(fake_status(&f->g), 0);
-	go_live(f);
-	write_sized(f, VIRTIO_MMIO_STATUS, 1, 0);
-	write_sized(f, VIRTIO_MMIO_QUEUE_NOTIFY, 2, 0);
-	assert_true(fake_status(&f->g) & VIRTIO_STATUS_DRIVER_OK);
-	assert_int_equal(f->d.notified, 0);
-}
-
-static void writing_to_a_read_only_register_changes_nothing(void **state)
-{
-	static const uint64_t regs[] = {VIRTIO_MMIO_MAGIC_VALUE,      VIRTIO_MMIO_VERSION,
-					VIRTIO_MMIO_DEVICE_ID,	      VIRTIO_MMIO_VENDOR_ID,
-					VIRTIO_MMIO_QUEUE_NUM_MAX,    VIRTIO_MMIO_INTERRUPT_STATUS,
-					VIRTIO_MMIO_SHM_LEN_LOW,      0x0c0,
-					VIRTIO_MMIO_CONFIG_GENERATION};
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < NR_OF(regs); i++) {
-		uint32_t before = fake_read32(&f->g, regs[i]);
-
-		fake_write32(&f->g, regs[i], ~before);
-		assert_int_equal(fake_read32(&f->g, regs[i]), before);
-	}
-}
-
-static void only_a_write_of_zero_in_all_32_bits_resets(void **state)
-{
-	struct fixture *f = *state;
-
-	go_live(f);
-	fake_write32(&f->g, VIRTIO_MMIO_STATUS, 0x100);
-	fake_write32(&f->g, VIRTIO_MMIO_STATUS, 0xffffff00);
-	assert_true(f->d.vdev.active);
-	fake_write32(&f->g, VIRTIO_MMIO_STATUS, 0);
-	assert_false(f->d.vdev.active);
-	assert_int_equal(fake_status(&f->g), 0);
-}
-
-/* --- a driver that does not leave a live device alone --- */
-
-static void a_live_device_keeps_its_queues_and_features(void **state)
-{
-	/* What the driver writes once DRIVER_OK is set, with queue 0 selected. */
-	static const struct {
-		const char *rule;
-		uint64_t reg;
-		uint32_t value;
-	} cases[] = {
-		{"4.2.2.2: QueueNum", VIRTIO_MMIO_QUEUE_NUM, 16},
-		{"4.2.2.2: QueueNum", VIRTIO_MMIO_QUEUE_NUM, 0},
-		{"4.2.2.2: QueueDescLow", VIRTIO_MMIO_QUEUE_DESC_LOW, 0xfffffff0},
-		{"4.2.2.2: QueueDescHigh", VIRTIO_MMIO_QUEUE_DESC_HIGH, 0xffffffff},
-		{"4.2.2.2: QueueDriverLow", VIRTIO_MMIO_QUEUE_AVAIL_LOW, 0xfffffffe},
-		{"4.2.2.2: QueueDriverHigh", VIRTIO_MMIO_QUEUE_AVAIL_HIGH, 0xffffffff},
-		{"4.2.2.2: QueueDeviceLow", VIRTIO_MMIO_QUEUE_USED_LOW, 0xfffffffc},
-		{"4.2.2.2: QueueDeviceHigh", VIRTIO_MMIO_QUEUE_USED_HIGH, 0xffffffff},
-		{"QueueReady a second time", VIRTIO_MMIO_QUEUE_READY, 1},
-		{"QueueReady of neither 0 nor 1", VIRTIO_MMIO_QUEUE_READY, 2},
-		{"3.1.1 step 5: features", VIRTIO_MMIO_DRIVER_FEATURES, 0},
-		{"2.1.1: fewer status bits", VIRTIO_MMIO_STATUS, VIRTIO_STATUS_DRIVER_OK},
-		{"4.2.2.2: undefined interrupts", VIRTIO_MMIO_INTERRUPT_ACK, UINT32_MAX},
-		{"QueueReset, not offered", 0x0c0, 1},
-		{"SHMSel", VIRTIO_MMIO_SHM_SEL, UINT32_MAX},
-		{"a doorbell of no queue", VIRTIO_MMIO_QUEUE_NOTIFY, COUNTING_QUEUES},
-		{"a doorbell of no queue", VIRTIO_MMIO_QUEUE_NOTIFY, 0x10000},
-	};
-	struct fixture *f = *state;
-	struct virtq before[COUNTING_QUEUES];
-
-	go_live(f);
-	fake_write32(&f->g, VIRTIO_MMIO_QUEUE_SEL, 0);
-	memcpy(before, f->d.vdev.queue, sizeof(before));
-	for (size_t i = 0; i < NR_OF(cases); i++) {
-		print_message("%s\n", cases[i].rule);
-		fake_write32(&f->g, cases[i].reg, cases[i].value);
-		assert_memory_equal(before, f->d.vdev.queue, sizeof(before));
-		assert_int_equal(f->d.vdev.features_driver, f->g.features);
-		assert_true(f->d.vdev.active);
-		assert_false(needs_reset(f));
-		assert_int_equal(f->d.notified, 0);
-	}
 }
 
 static void without_doorbells_the_write_itself_notifies(void **state)
@@ -434,8 +264,6 @@ static void a_slot_that_is_taken_destroys_the_device_it_was_for(void **state)
 	assert_int_equal(second.destroyed, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,10 +273,6 @@ int main(void)
 		TEST(queue_addresses_have_64_bits),
 		TEST(a_queue_that_is_not_there_is_inert),
 		TEST(a_queue_that_cannot_be_is_refused),
-		TEST(control_registers_answer_only_to_aligned_32_bit_accesses),
-		TEST(writing_to_a_read_only_register_changes_nothing),
-		TEST(only_a_write_of_zero_in_all_32_bits_resets),
-		TEST(a_live_device_keeps_its_queues_and_features),
 		TEST(without_doorbells_the_write_itself_notifies),
 		TEST(taking_a_queue_from_a_live_device_needs_a_reset),
 		TEST(a_queue_made_ready_before_features_ok_is_a_fault),
