@@ -86,8 +86,7 @@ static void debugcon_destroy(struct device *device)
 	free(debugcon);
 }
 
-int debugcon_create(const struct device_env *env, uint16_t port, const struct chario_host *host,
-		    struct device **device)
+int debugcon_create(const struct device_env *env, uint16_t port, struct device **device)
 {
 	struct debugcon *debugcon = calloc(1, sizeof(*debugcon));
 	int ret;
@@ -95,7 +94,7 @@ int debugcon_create(const struct device_env *env, uint16_t port, const struct ch
 	if (debugcon == NULL)
 		return -ENOMEM;
 	debugcon->device = (struct device){.name = "debugcon", .destroy = debugcon_destroy};
-	debugcon->host = host;
+	debugcon->host = env->console;
 	debugcon->log = env->log;
 	ret = bus_add(env->pio, port, 1, &debugcon_ops, debugcon, debugcon->device.name);
 	if (ret < 0) {

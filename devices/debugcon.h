@@ -12,13 +12,9 @@
 
 #include <stdint.h>
 
-#include "vmm/core/chario.h"
 #include "vmm/core/device.h"
 
-/*
- * Claims `port`; writes to `host`, which outlives the device. Uses env's pio and log. 0 or -errno.
- */
-int debugcon_create(const struct device_env *env, uint16_t port, const struct chario_host *host,
-		    struct device **device);
+/* Claims `port`; writes to the console. Uses env's pio, console and log. 0 or -errno. */
+int debugcon_create(const struct device_env *env, uint16_t port, struct device **device);
 
 #endif

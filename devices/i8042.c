@@ -249,8 +249,7 @@ static void i8042_destroy(struct device *device)
 	free(i8042);
 }
 
-int i8042_create(const struct device_env *env, uint16_t data_port, uint16_t command_port,
-		 struct device **device)
+int i8042_create(const struct device_env *env, uint16_t port, struct device **device)
 {
 	struct i8042 *i8042 = calloc(1, sizeof(*i8042));
 	int ret;
@@ -262,9 +261,10 @@ int i8042_create(const struct device_env *env, uint16_t data_port, uint16_t comm
 	i8042->status = STATUS_SYSTEM | STATUS_UNLOCKED;
 	i8042->config = CONFIG_SYSTEM | CONFIG_DISABLE_AUX;
 	i8042->output_port = OUTPUT_NOT_RESET | OUTPUT_A20;
-	ret = bus_add(env->pio, data_port, 1, &data_ops, i8042, i8042->device.name);
+	ret = bus_add(env->pio, port, 1, &data_ops, i8042, i8042->device.name);
 	if (ret == 0)
-		ret = bus_add(env->pio, command_port, 1, &command_ops, i8042, i8042->device.name);
+		ret = bus_add(env->pio, port + I8042_COMMAND_OFFSET, 1, &command_ops, i8042,
+			      i8042->device.name);
 	if (ret < 0) {
 		free(i8042);
 		return ret;

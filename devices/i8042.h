@@ -11,8 +11,10 @@
 
 #include "vmm/core/device.h"
 
-/* Claims the two ports; uses env's pio and end. 0 or -errno. */
-int i8042_create(const struct device_env *env, uint16_t data_port, uint16_t command_port,
-		 struct device **device);
+/* Of the command and status port, from the data port on; between them is not the chip's. */
+#define I8042_COMMAND_OFFSET 4
+
+/* Claims the data port `port` and the command port; uses env's pio and end. 0 or -errno. */
+int i8042_create(const struct device_env *env, uint16_t port, struct device **device);
 
 #endif

@@ -484,8 +484,7 @@ static void serial_destroy(struct device *device)
 	free(serial);
 }
 
-int serial_create(const struct device_env *env, uint16_t port, const struct chario_host *host,
-		  struct device **device)
+int serial_create(const struct device_env *env, uint16_t port, struct device **device)
 {
 	struct serial *serial = calloc(1, sizeof(*serial));
 	pthread_condattr_t attr;
@@ -496,7 +495,7 @@ int serial_create(const struct device_env *env, uint16_t port, const struct char
 	serial->device = (struct device){.name = "serial", .destroy = serial_destroy};
 	serial->irq = env->irq;
 	serial->log = env->log;
-	serial->host = host;
+	serial->host = env->console;
 	ret = bus_add(env->pio, port, SERIAL_NR_PORTS, &serial_ops, serial, serial->device.name);
 	if (ret < 0) {
 		free(serial);
@@ -507,12 +506,12 @@ int serial_create(const struct device_env *env, uint16_t port, const struct char
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&serial->transmitted, &attr);
 	pthread_condattr_destroy(&attr);
-	host->attach(host->ctx, &(struct chario_port){
-					.room = serial_room,
-					.receive = serial_receive,
-					.writable = serial_writable,
-					.ctx = serial,
-				});
+	serial->host->attach(serial->host->ctx, &(struct chario_port){
+							.room = serial_room,
+							.receive = serial_receive,
+							.writable = serial_writable,
+							.ctx = serial,
+						});
 	*device = &serial->device;
 	return 0;
 }

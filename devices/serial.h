@@ -19,16 +19,14 @@
 
 #include <stdint.h>
 
-#include "vmm/core/chario.h"
 #include "vmm/core/device.h"
 
 #define SERIAL_NR_PORTS 8
 
 /*
- * Claims SERIAL_NR_PORTS ports from `port` on and attaches to `host`, which outlives the device.
- * Uses env's pio, irq and log. 0 or -errno.
+ * Claims SERIAL_NR_PORTS ports from `port` on and attaches to the console. Uses env's pio, irq,
+ * console and log. 0 or -errno.
  */
-int serial_create(const struct device_env *env, uint16_t port, const struct chario_host *host,
-		  struct device **device);
+int serial_create(const struct device_env *env, uint16_t port, struct device **device);
 
 #endif

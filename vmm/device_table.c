@@ -25,48 +25,7 @@
 
 /* ---- chips at fixed ports ---------------------------------------------------------------- */
 
-static int create_serial(const struct device_env *env, uint16_t port, struct backends *backends,
-			 struct device **device)
-{
-	return serial_create(env, port, console_chario(backends->console), device);
-}
-
-static int create_debugcon(const struct device_env *env, uint16_t port, struct backends *backends,
-			   struct device **device)
-{
-	return debugcon_create(env, port, console_chario(backends->console), device);
-}
-
-static int create_i8042(const struct device_env *env, uint16_t port, struct backends *backends,
-			struct device **device)
-{
-	(void)backends;
-	return i8042_create(env, port, PORT_I8042_STATUS, device);
-}
-
-static int create_rtc(const struct device_env *env, uint16_t port, struct backends *backends,
-		      struct device **device)
-{
-	(void)backends;
-	return rtc_create(env, port, device);
-}
-
-static int create_post(const struct device_env *env, uint16_t port, struct backends *backends,
-		       struct device **device)
-{
-	(void)backends;
-	return post_create(env, port, device);
-}
-
-static int create_debug_exit(const struct device_env *env, uint16_t port, struct backends *backends,
-			     struct device **device)
-{
-	(void)backends;
-	return debug_exit_create(env, port, device);
-}
-
-static int create_power(const struct device_env *env, uint16_t port, struct backends *backends,
-			struct device **device)
+static int create_power(const struct device_env *env, uint16_t port, struct device **device)
 {
 	const struct power_layout layout = {
 		.port = port,
@@ -77,34 +36,25 @@ static int create_power(const struct device_env *env, uint16_t port, struct back
 		.s5_type = POWER_S5_TYPE,
 	};
 
-	(void)backends;
 	return power_create(env, &layout, device);
-}
-
-static int create_timestamp(const struct device_env *env, uint16_t port, struct backends *backends,
-			    struct device **device)
-{
-	(void)backends;
-	return timestamp_create(env, port, device);
 }
 
 struct chip_row {
 	const char *name;
 	uint16_t port;
 	uint32_t gsi;
-	int (*create)(const struct device_env *env, uint16_t port, struct backends *backends,
-		      struct device **device);
+	int (*create)(const struct device_env *env, uint16_t port, struct device **device);
 };
 
 static const struct chip_row chip_rows[] = {
-	{"16550A serial port", PORT_SERIAL, GSI_SERIAL, create_serial},
-	{"i8042 (reset only)", PORT_I8042_DATA, NO_GSI, create_i8042},
-	{"CMOS clock", PORT_RTC, NO_GSI, create_rtc},
-	{"POST code", PORT_POST, NO_GSI, create_post},
-	{"debug console", PORT_DEBUGCON, NO_GSI, create_debugcon},
-	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, create_debug_exit},
+	{"16550A serial port", PORT_SERIAL, GSI_SERIAL, serial_create},
+	{"i8042 (reset only)", PORT_I8042, NO_GSI, i8042_create},
+	{"CMOS clock", PORT_RTC, NO_GSI, rtc_create},
+	{"POST code", PORT_POST, NO_GSI, post_create},
+	{"debug console", PORT_DEBUGCON, NO_GSI, debugcon_create},
+	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, debug_exit_create},
 	{"ACPI sleep and reset", PORT_POWER, NO_GSI, create_power},
-	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, create_timestamp},
+	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, timestamp_create},
 };
 
 #define NR_CHIPS NR_OF(chip_rows)
@@ -229,7 +179,7 @@ int device_table_create(const struct device_env *common, const struct device_wir
 		const struct chip_row *chip = &chip_rows[row];
 
 		env.irq = wiring->irq(wiring->ctx, chip->gsi);
-		ret = chip->create(&env, chip->port, backends, &devices[*nr]);
+		ret = chip->create(&env, chip->port, &devices[*nr]);
 		if (ret < 0)
 			return err_set(err, ret, "%s at port 0x%x: %s", chip->name, chip->port,
 				       strerror(-ret));

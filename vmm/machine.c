@@ -335,6 +335,7 @@ static int create_devices(struct machine *machine, struct err *err)
 		.mmio = &machine->mmio,
 		.doorbell = vm_doorbell(machine->vm),
 		.loop = machine->loop,
+		.console = console_chario(parts->backends->console),
 		.end = {.report = on_guest_end, .ctx = machine},
 		.clock = machine->clock,
 		.log = parts->log,
@@ -345,7 +346,8 @@ static int create_devices(struct machine *machine, struct err *err)
 				   &machine->nr_devices, err);
 }
 
-/* What the vCPUs' exits wake the I/O thread for: the console and the signals that end a run. */
+/* The I/O thread's loop. Here come the signals that end a run; devices and the console add theirs.
+ */
 static int create_loop(struct machine *machine, struct err *err)
 {
 	int ret = evloop_create(&machine->loop);

@@ -201,11 +201,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct device_env env = {
 		.pio = &w.pio,
 		.irq = {.raise = raise_irq, .ctx = &w},
+		.console = &host,
 		.log = &log,
 	};
 	struct device *serial;
 
-	check(serial_create(&env, PORT, &host, &serial) == 0);
+	check(serial_create(&env, PORT, &serial) == 0);
 	for (; size >= OP_BYTES; data += OP_BYTES, size -= OP_BYTES)
 		do_one(&w, data[0], data[1]);
 

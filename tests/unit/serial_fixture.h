@@ -75,7 +75,8 @@ static inline int create(void **state)
 		.attach = host_attach,
 		.ctx = &w->host,
 	};
-	assert_int_equal(serial_create(&w->f.env, PORT, &w->chario, &w->device), 0);
+	w->f.env.console = &w->chario;
+	assert_int_equal(serial_create(&w->f.env, PORT, &w->device), 0);
 	*state = w;
 	return 0;
 }

@@ -162,7 +162,8 @@ static void transfer(struct world *w, size_t total, void *(*run_guest)(void *arg
 	pthread_mutex_init(&g.lock, NULL);
 	pthread_cond_init(&g.interrupt, NULL);
 	g.f.env.irq = (struct irq){.raise = guest_interrupt, .ctx = &g};
-	assert_int_equal(serial_create(&g.f.env, SERIAL_PORT, w->host, &g.serial), 0);
+	g.f.env.console = w->host;
+	assert_int_equal(serial_create(&g.f.env, SERIAL_PORT, &g.serial), 0);
 	start(w);
 	assert_int_equal(pthread_create(&guest, NULL, run_guest, &g), 0);
 	assert_int_equal(pthread_create(&reader, NULL, far_side_reads, &g), 0);

@@ -24,7 +24,7 @@ static struct device *create(struct fixture *f)
 	struct device *device;
 
 	fixture_init(f);
-	assert_int_equal(i8042_create(&f->env, DATA, COMMAND, &device), 0);
+	assert_int_equal(i8042_create(&f->env, DATA, &device), 0);
 	return device;
 }
 
@@ -171,7 +171,8 @@ static void claims_two_ports_and_no_more(void **state)
 
 	(void)state;
 	assert_null(bus_find(&f.pio, 0x61)); /* KVM's PIT has its speaker port there */
-	assert_int_equal(i8042_create(&f.env, 0x62, COMMAND, NULL), -EEXIST);
+	assert_int_equal(i8042_create(&f.env, DATA, NULL), -EEXIST);
+	assert_int_equal(i8042_create(&f.env, DATA - I8042_COMMAND_OFFSET, NULL), -EEXIST);
 	device_destroy(device);
 }
 

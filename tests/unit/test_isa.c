@@ -83,7 +83,8 @@ static void bytes_written_to_debugcon_appear_on_the_console(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, &device), 0);
+	f.env.console = &host;
+	assert_int_equal(debugcon_create(&f.env, 0xe9, &device), 0);
 	assert_int_equal(in8(&f, 0xe9), 0xe9);
 	bus_write(&f.pio, 0xe9, "hello", 1, 5); /* rep outsb */
 	assert_string_equal(slow.text, "hello");
@@ -99,7 +100,8 @@ static void debugcon_waits_for_a_slow_console(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, &device), 0);
+	f.env.console = &host;
+	assert_int_equal(debugcon_create(&f.env, 0xe9, &device), 0);
 	bus_write(&f.pio, 0xe9, "slow", 1, 4);
 	assert_string_equal(slow.text, "slow");
 	device_destroy(device);
@@ -115,7 +117,8 @@ static void debugcon_does_not_hang_on_a_stuck_console(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, &device), 0);
+	f.env.console = &host;
+	assert_int_equal(debugcon_create(&f.env, 0xe9, &device), 0);
 	out8(&f, 0xe9, 'a');
 	refused = slow.refused;
 	assert_true(refused > 100); /* the first byte waits ... */
@@ -147,7 +150,8 @@ static void debugcon_waits_no_longer_once_its_vcpu_is_kicked(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, &device), 0);
+	f.env.console = &host;
+	assert_int_equal(debugcon_create(&f.env, 0xe9, &device), 0);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &kicks, NULL), 0);
 	bus_write(&f.pio, 0xe9, "many bytes", 1, 10);
@@ -343,11 +347,12 @@ static void two_of_a_kind_work_and_two_in_one_place_do_not(void **state)
 
 	(void)state;
 	fixture_init(&f);
+	f.env.console = &host;
 	other.port = 0x700;
 	assert_int_equal(debug_exit_create(&f.env, 0xf4, &device[0]), 0);
 	assert_int_equal(debug_exit_create(&f.env, 0x501, &device[1]), 0);
-	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, &device[2]), 0);
-	assert_int_equal(debugcon_create(&f.env, 0x402, &host, &device[3]), 0);
+	assert_int_equal(debugcon_create(&f.env, 0xe9, &device[2]), 0);
+	assert_int_equal(debugcon_create(&f.env, 0x402, &device[3]), 0);
 	assert_int_equal(post_create(&f.env, 0x80, &device[4]), 0);
 	assert_int_equal(post_create(&f.env, 0x84, &device[5]), 0);
 	assert_int_equal(power_create(&f.env, &layout, &device[6]), 0);
@@ -359,7 +364,7 @@ static void two_of_a_kind_work_and_two_in_one_place_do_not(void **state)
 	assert_int_equal(in8(&f, 0x84), 2);
 
 	assert_int_equal(debug_exit_create(&f.env, 0xf7, NULL), -EEXIST);
-	assert_int_equal(debugcon_create(&f.env, 0xe9, &host, NULL), -EEXIST);
+	assert_int_equal(debugcon_create(&f.env, 0xe9, NULL), -EEXIST);
 	assert_int_equal(post_create(&f.env, 0x80, NULL), -EEXIST);
 	assert_int_equal(power_create(&f.env, &layout, NULL), -EEXIST);
 	for (unsigned int i = 0; i < NR_OF(device); i++)

@@ -12,6 +12,7 @@
 #define CORE_DEVICE_H
 
 #include "vmm/core/bus.h"
+#include "vmm/core/chario.h"
 #include "vmm/core/doorbell.h"
 #include "vmm/core/evloop.h"
 #include "vmm/core/exit_clock.h"
@@ -27,6 +28,7 @@ struct device_env {
 	struct irq irq; /* this device's own line; not connected if it has none */
 	struct doorbell doorbell;
 	struct evloop *loop;
+	const struct chario_host *console; /* where the guest's output goes; outlives the device */
 	struct guest_end end;
 	struct exit_clock clock;
 	const struct log *log;

@@ -24,7 +24,7 @@ static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
 };
 
-/* Formats "tinyvmm: <text>[ (N more lines suppressed)]\n" and writes it in one go. */
+/* Formats "tinyvmm: <text>[ (N earlier lines suppressed)]\n" and writes it in one go. */
 static void print_line(const struct log *log, uint32_t dropped, const char *fmt, va_list args)
 {
 	char line[LOG_LINE_MAX];

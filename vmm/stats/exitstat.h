@@ -6,7 +6,7 @@
  * at the end) take a relaxed look. A key is what the exit was for: the reason, and the port, MMIO
  * address or register where there is one. The latency of an exit is the time from the return of
  * KVM_RUN to its next call, in TSC ticks, kept in log-linear buckets (HDR style: 16 steps an
- * octave, so at most 1/16 of error).
+ * octave, so at most 1/32 of error).
  *
  * An exit costs one rdtsc at each end, a hash probe and two increments.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A log-linear histogram, as HDR histograms are: each power of two is cut into 16 equal steps, so a
- * value read back is at most 1/16 off, whatever its size, and adding one is a count-leading-zeros
- * and an increment.
+ * value read back, the middle of its step, is at most 1/32 off, whatever its size, and adding one
+ *is a count-leading-zeros and an increment.
  *
  *	value	  0 .. 15	16 .. 31	32 .. 63	...	2^39 .. 2^40 - 1    more
  *	buckets	  one each	one each	16 of 2		...	16 of 2^35	    the last

@@ -46,8 +46,7 @@
 #define MEMMAP_KVM_TSS	    0xfffbd000u
 
 /* Ports. */
-#define PORT_I8042_DATA	    0x60
-#define PORT_I8042_STATUS   0x64
+#define PORT_I8042	    0x60 /* data; command and status are at 0x64 */
 #define PORT_RTC	    0x70 /* index, data */
 #define PORT_POST	    0x80
 #define PORT_DEBUGCON	    0xe9
