@@ -119,6 +119,30 @@ static void ctrl_a_x_works_though_the_guest_reads_nothing(void **state)
 	expect_input(w, text);
 }
 
+/*
+ * Ctrl-A gives back two bytes with the one behind it, so the last byte of what is read ahead is
+ * kept free for it.
+ */
+static void a_full_input_has_room_for_a_pending_ctrl_a(void **state)
+{
+	enum { AHEAD = 65535, FIRST = 40000 };
+	static char typed[AHEAD + 3];
+	struct world *w = *state;
+
+	start_on_terminal(w, 0);
+	for (size_t i = 0; i < AHEAD; i++)
+		typed[i] = (char)('a' + i % 26);
+	memcpy(typed + AHEAD, "\x01z", 3);
+	type(w, typed);
+	assert_rests(w); /* it has read all that it wants */
+	port_make_room(w, FIRST);
+	wait_until(received(w) == FIRST);
+	assert_memory_equal(w->port.in, typed, FIRST);
+	forget_received(w);
+	port_make_room(w, FIRST);
+	expect_input(w, typed + FIRST);
+}
+
 static void a_terminal_that_hangs_up_ends_the_guest(void **state)
 {
 	struct world *w = *state;
@@ -252,6 +276,7 @@ int main(void)
 		console_test(a_terminal_is_raw_while_the_guest_runs_and_restored),
 		console_test(ctrl_a_is_the_escape_on_a_terminal),
 		console_test(ctrl_a_x_works_though_the_guest_reads_nothing),
+		console_test(a_full_input_has_room_for_a_pending_ctrl_a),
 		console_test(a_terminal_that_hangs_up_ends_the_guest),
 		console_test(a_continued_process_makes_its_terminal_raw_again),
 		console_test(a_console_survives_a_restart),

@@ -309,6 +309,32 @@ static void one_vcpu_is_shown_once(void **state)
 	free(text);
 }
 
+/* Of a hundred: the 50th, the 90th and the 99th, each beside one that is larger. */
+static void each_percentile_is_the_one_of_its_name(void **state)
+{
+	static const struct {
+		unsigned int count, ticks;
+	} exits[] = {{50, 1}, {40, 5}, {9, 13}, {1, 29}};
+	struct report_fixture *fixture = *state;
+	struct exitstat *vcpu;
+	char *text;
+
+	assert_int_equal(exitstat_create(&vcpu), 0);
+	for (size_t i = 0; i < NR_OF(exits); i++)
+		for (unsigned int j = 0; j < exits[i].count; j++)
+			exitstat_add(vcpu, EXIT_PIO_IN, 0x71, exits[i].ticks);
+	fixture->report.vcpu = &vcpu;
+	fixture->report.nr_vcpus = 1;
+	text = print_to_string(exitstat_print_table, &fixture->report);
+	assert_non_null(find_line(text, "pio-in 0x71 100 100 0.04 1.00 5.00 13.00 29.00"));
+	free(text);
+	text = print_to_string(exitstat_print_json, &fixture->report);
+	assert_non_null(strstr(text, "\"min_us\":1.000,\"p50_us\":1.000,\"p90_us\":5.000,"
+				     "\"p99_us\":13.000,\"max_us\":29.000"));
+	free(text);
+	exitstat_destroy(vcpu);
+}
+
 static void no_exits_are_said_to_be_none(void **state)
 {
 	struct exitstat *vcpu;
@@ -395,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_table_sums_vcpus_then_shows_each_by_total_time,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(one_vcpu_is_shown_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_percentile_is_the_one_of_its_name, setup,
+						teardown),
 		cmocka_unit_test(no_exits_are_said_to_be_none),
 		cmocka_unit_test_setup_teardown(the_json_holds_what_the_table_shows, setup,
 						teardown),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,17 @@
 #define B_SET	   0x80
 #define B_BINARY   0x04
 #define B_24H	   0x02
+
+/* The kernel's clock, wrapped: not zero is the second that it shows, for ever. */
+static time_t stopped_at;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	if (id != CLOCK_REALTIME || stopped_at == 0)
+		return (int)syscall(SYS_clock_gettime, id, now);
+	*now = (struct timespec){.tv_sec = stopped_at};
+	return 0;
+}
 
 static struct device *create(struct fixture *f)
 {
@@ -116,6 +128,35 @@ static void shows_the_hosts_utc_in_the_format_of_status_b(void **state)
 		assert_int_equal(decode(reg[8]), tm.tm_mon + 1);
 		assert_int_equal(decode(reg[CENTURY]) * 100 + decode(reg[9]), tm.tm_year + 1900);
 	}
+	device_destroy(device);
+}
+
+/* 12 AM, 1 AM ... 11 AM, 12 PM, 1 PM ... 11 PM, where bit 7 is PM. */
+static void shows_each_hour_of_the_day_in_both_modes(void **state)
+{
+	static const uint8_t hour12[24] = {
+		12,	  1,	    2,	      3,	4,	   5,	     6,		7,
+		8,	  9,	    10,	      11,	0x80 | 12, 0x80 | 1, 0x80 | 2,	0x80 | 3,
+		0x80 | 4, 0x80 | 5, 0x80 | 6, 0x80 | 7, 0x80 | 8,  0x80 | 9, 0x80 | 10, 0x80 | 11};
+	struct fixture f;
+	struct device *device = create(&f);
+
+	(void)state;
+	for (unsigned int hour = 0; hour < 24; hour++) {
+		unsigned int bcd12 = hour12[hour] & 0x7f;
+
+		stopped_at = 86400 + 3600 * (time_t)hour + 59;
+		bcd12 = bcd12 / 10 << 4 | bcd12 % 10;
+		cmos_write(&f, STATUS_B, B_24H | B_BINARY);
+		assert_int_equal(cmos_read(&f, 4), hour);
+		cmos_write(&f, STATUS_B, B_24H);
+		assert_int_equal(from_bcd(cmos_read(&f, 4)), hour);
+		cmos_write(&f, STATUS_B, B_BINARY);
+		assert_int_equal(cmos_read(&f, 4), hour12[hour]);
+		cmos_write(&f, STATUS_B, 0);
+		assert_int_equal(cmos_read(&f, 4), bcd12 | (hour12[hour] & 0x80));
+	}
+	stopped_at = 0;
 	device_destroy(device);
 }
 
@@ -250,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_the_hosts_utc_in_the_format_of_status_b),
+		cmocka_unit_test(shows_each_hour_of_the_day_in_both_modes),
 		cmocka_unit_test(announces_an_update_before_the_second_changes),
 		cmocka_unit_test(announces_none_while_the_guest_holds_the_clock),
 		cmocka_unit_test(the_clock_cannot_be_set),
