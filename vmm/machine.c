@@ -353,8 +353,10 @@ static int create_loop(struct machine *machine, struct err *err)
 	int ret = evloop_create(&machine->loop);
 
 	if (ret == 0) {
-		machine->signals = (struct ev_source){
-			.fd = machine->parts->signal_fd, .ready = on_signal, .ctx = machine};
+		machine->signals = (struct ev_source){.fd = machine->parts->signal_fd,
+						      .ready = on_signal,
+						      .ctx = machine,
+						      .urgent = true};
 		ret = evloop_add(machine->loop, &machine->signals, EPOLLIN);
 	}
 	if (ret < 0)

@@ -173,6 +173,89 @@ static void nothing_is_dispatched_after_a_stop(void **state)
 		close(bell[i].source.fd);
 }
 
+enum { BUSY = 40 }; /* more than one epoll_wait(2) returns */
+
+/* A ring of the first bell that is served rings the urgent one; that one ends the loop. */
+struct caller {
+	struct bell bell;
+	struct bell *urgent;
+	atomic_int *served;
+};
+
+static void caller_rings(void *ctx, uint32_t events)
+{
+	struct caller *caller = ctx;
+
+	(void)events;
+	if (atomic_fetch_add(caller->served, 1) == 0)
+		eventfd_write(caller->urgent->source.fd, 1);
+}
+
+static void an_urgent_source_waits_for_one_callback_at_most(void **state)
+{
+	struct evloop *loop = *state;
+	struct caller caller[BUSY];
+	atomic_int served = 0;
+	struct bell urgent;
+
+	bell_init(&urgent, loop, 0, 1);
+	urgent.source.urgent = true;
+	for (int i = 0; i < BUSY; i++) {
+		bell_init(&caller[i].bell, loop, 1, 0); /* ready for ever */
+		caller[i].bell.source.ready = caller_rings;
+		caller[i].bell.source.ctx = &caller[i];
+		caller[i].urgent = &urgent;
+		caller[i].served = &served;
+		assert_int_equal(evloop_add(loop, &caller[i].bell.source, EPOLLIN), 0);
+	}
+	assert_int_equal(evloop_add(loop, &urgent.source, EPOLLIN), 0);
+	assert_int_equal(evloop_run(loop), 0);
+	assert_int_equal(urgent.rung, 1);
+	assert_int_equal(served, 1);
+	for (int i = 0; i < BUSY; i++)
+		close(caller[i].bell.source.fd);
+	close(urgent.source.fd);
+}
+
+static void an_urgent_source_comes_before_all_that_were_ready_with_it(void **state)
+{
+	struct evloop *loop = *state;
+	struct bell busy[BUSY], urgent;
+
+	for (int i = 0; i < BUSY; i++) {
+		bell_init(&busy[i], loop, 1, 0);
+		assert_int_equal(evloop_add(loop, &busy[i].source, EPOLLIN), 0);
+	}
+	bell_init(&urgent, loop, 1, 1);
+	urgent.source.urgent = true;
+	assert_int_equal(evloop_add(loop, &urgent.source, EPOLLIN), 0);
+	assert_int_equal(evloop_run(loop), 0);
+	for (int i = 0; i < BUSY; i++) {
+		assert_int_equal(busy[i].rung, 0);
+		close(busy[i].source.fd);
+	}
+	close(urgent.source.fd);
+}
+
+/* An urgent source that is always ready takes turns with the others. */
+static void an_urgent_source_starves_nothing(void **state)
+{
+	struct evloop *loop = *state;
+	struct bell urgent, other;
+
+	bell_init(&urgent, loop, 1000000, 0);
+	urgent.source.urgent = true;
+	bell_init(&other, loop, 100, 100);
+	assert_int_equal(evloop_add(loop, &urgent.source, EPOLLIN), 0);
+	assert_int_equal(evloop_add(loop, &other.source, EPOLLIN), 0);
+	assert_int_equal(evloop_run(loop), 0);
+	assert_in_range(urgent.rung, 100, 300);
+	evloop_remove(loop, &urgent.source);
+	assert_int_equal(evloop_modify(loop, &urgent.source, EPOLLIN), -ENOENT);
+	close(urgent.source.fd);
+	close(other.source.fd);
+}
+
 static void *run(void *arg)
 {
 	return (void *)(intptr_t)evloop_run(arg);
@@ -219,6 +302,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_stop_before_the_run_is_not_lost, create, destroy),
 		cmocka_unit_test_setup_teardown(nothing_is_dispatched_after_a_stop, create,
 						destroy),
+		cmocka_unit_test_setup_teardown(an_urgent_source_waits_for_one_callback_at_most,
+						create, destroy),
+		cmocka_unit_test_setup_teardown(
+			an_urgent_source_comes_before_all_that_were_ready_with_it, create, destroy),
+		cmocka_unit_test_setup_teardown(an_urgent_source_starves_nothing, create, destroy),
 		cmocka_unit_test_setup_teardown(other_threads_may_add_and_stop, create, destroy),
 		cmocka_unit_test(destroying_nothing_is_fine),
 	};

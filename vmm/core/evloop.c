@@ -14,13 +14,19 @@
 
 struct evloop {
 	int epoll_fd;
-	int stop_fd; /* its only use is to end epoll_wait(); its data pointer is NULL */
+	/*
+	 * An epoll(7) of its own, which is in epoll_fd with the data pointer NULL: it holds the
+	 * urgent sources and stop_fd, whose only use is to end epoll_wait() and whose data pointer
+	 * is NULL.
+	 */
+	int urgent_fd;
+	int stop_fd;
 	atomic_bool stopped;
 };
 
 int evloop_create(struct evloop **loop)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = {.events = EPOLLIN}; /* and NULL */
 	struct evloop *l = calloc(1, sizeof(*l));
 	int ret;
 
@@ -31,12 +37,18 @@ int evloop_create(struct evloop **loop)
 		ret = -errno;
 		goto free_loop;
 	}
-	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->stop_fd < 0) {
+	l->urgent_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->urgent_fd < 0) {
 		ret = -errno;
 		goto close_epoll;
 	}
-	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->stop_fd, &event) < 0) {
+	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->stop_fd < 0) {
+		ret = -errno;
+		goto close_urgent;
+	}
+	if (epoll_ctl(l->urgent_fd, EPOLL_CTL_ADD, l->stop_fd, &event) < 0 ||
+	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->urgent_fd, &event) < 0) {
 		ret = -errno;
 		goto close_stop;
 	}
@@ -45,6 +57,8 @@ int evloop_create(struct evloop **loop)
 
 close_stop:
 	close(l->stop_fd);
+close_urgent:
+	close(l->urgent_fd);
 close_epoll:
 	close(l->epoll_fd);
 free_loop:
@@ -57,6 +71,7 @@ void evloop_destroy(struct evloop *loop)
 	if (loop == NULL)
 		return;
 	close(loop->stop_fd);
+	close(loop->urgent_fd);
 	close(loop->epoll_fd);
 	free(loop);
 }
@@ -64,8 +79,9 @@ void evloop_destroy(struct evloop *loop)
 static int control(struct evloop *loop, int op, struct ev_source *source, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.ptr = source};
+	int epoll_fd = source->urgent ? loop->urgent_fd : loop->epoll_fd;
 
-	return epoll_ctl(loop->epoll_fd, op, source->fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(epoll_fd, op, source->fd, &event) < 0 ? -errno : 0;
 }
 
 int evloop_add(struct evloop *loop, struct ev_source *source, uint32_t events)
@@ -84,6 +100,20 @@ void evloop_remove(struct evloop *loop, struct ev_source *source)
 	(void)control(loop, EPOLL_CTL_DEL, source, 0);
 }
 
+/* One round of what is urgent now. */
+static void serve_urgent(struct evloop *loop)
+{
+	struct epoll_event event[EVLOOP_BATCH];
+	int n = epoll_wait(loop->urgent_fd, event, EVLOOP_BATCH, 0);
+
+	for (int i = 0; i < n && !atomic_load(&loop->stopped); i++) {
+		struct ev_source *source = event[i].data.ptr;
+
+		if (source != NULL)
+			source->ready(source->ctx, event[i].events);
+	}
+}
+
 int evloop_run(struct evloop *loop)
 {
 	struct epoll_event event[EVLOOP_BATCH];
@@ -96,7 +126,10 @@ int evloop_run(struct evloop *loop)
 		for (int i = 0; i < n && !atomic_load(&loop->stopped); i++) {
 			struct ev_source *source = event[i].data.ptr;
 
-			if (source != NULL)
+			/* A source that is alone was not waited for, which spares it the look. */
+			if (n > 1 || source == NULL)
+				serve_urgent(loop);
+			if (source != NULL && !atomic_load(&loop->stopped))
 				source->ready(source->ctx, event[i].events);
 		}
 	}

@@ -6,16 +6,21 @@
  * changed and removed from any thread; because a callback may already be on its way when another
  * thread removes its source, a source's memory must live until the loop has stopped, and a
  * callback re-checks under its device's lock whether it is still wanted.
+ *
+ * Urgent sources, such as the signals that end a run, are served before any other that is ready:
+ * however many others there are, an urgent one waits for one callback at most.
  */
 #ifndef CORE_EVLOOP_H
 #define CORE_EVLOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ev_source {
 	int fd; /* borrowed */
 	void (*ready)(void *ctx, uint32_t epoll_events);
 	void *ctx;
+	bool urgent; /* unchanged while it is in a loop */
 };
 
 struct evloop;
