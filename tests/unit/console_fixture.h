@@ -50,10 +50,14 @@ int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms)
 	return n;
 }
 
-/* While `skip` is set, no poll() waits, and `skipped_ms` adds up for how long they would have. */
+/*
+ * While `skip` is set, no poll() waits, and `skipped_ms` adds up for how long they would have.
+ * While `patient` is set, one that waits for standard input waits as long as it takes, and is
+ * counted.
+ */
 static struct {
-	atomic_bool skip;
-	atomic_int skipped_ms;
+	atomic_bool skip, patient;
+	atomic_int skipped_ms, waits;
 } polls;
 
 int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
@@ -61,6 +65,10 @@ int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
 	if (atomic_load(&polls.skip)) {
 		atomic_fetch_add(&polls.skipped_ms, timeout_ms);
 		timeout_ms = 0;
+	}
+	if (atomic_load(&polls.patient) && timeout_ms > 0) {
+		atomic_fetch_add(&polls.waits, 1);
+		timeout_ms = PATIENCE_MS;
 	}
 	return (int)syscall(SYS_poll, fds, nr, timeout_ms);
 }
@@ -188,6 +196,7 @@ static inline int tear_down(void **state)
 	stop(w);
 	console_close(w->console);
 	atomic_store(&polls.skip, false);
+	atomic_store(&polls.patient, false);
 	for (int i = 0; i < 2; i++)
 		if (w->saved[i] >= 0) {
 			dup2(w->saved[i], i);

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "tests/unit/console_far_side.h"
+#include "vmm/console/tty.h"
 
 /* ---- a terminal ---- */
 
@@ -62,6 +64,93 @@ static void a_terminal_is_raw_while_the_guest_runs_and_restored(void **state)
 	assert_int_equal(after.c_lflag, before.c_lflag);
 	assert_int_equal(after.c_iflag, before.c_iflag);
 	assert_int_equal(after.c_oflag, before.c_oflag);
+}
+
+/* A terminal that answers at the very end, before its mode is restored or after that. */
+static void what_the_terminal_answers_at_the_end_stays_away_from_the_shell(void **state)
+{
+	static const char question[] = "\x1b[6n", answer[] = "\x1b[24;80R";
+	struct world *w = *state;
+	struct pollfd shell = {.fd = 0, .events = POLLIN};
+	struct termios raw;
+
+	start_on_terminal(w, 100);
+	guest_writes(w, question);
+	expect_output(w, question);
+	stop(w);
+	type(w, answer);
+	console_close(w->console);
+	w->console = NULL;
+	/* A line too, which a shell would run. The echo shows that it is cooked again. */
+	type(w, "\n");
+	expect_output(w, "\r\n");
+	assert_int_equal(tcgetattr(0, &raw), 0);
+	assert_true(raw.c_lflag & ICANON);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(0, TCSANOW, &raw), 0);
+	assert_int_equal(read(0, &(char){0}, 1), 1); /* the line feed */
+	assert_int_equal(poll(&shell, 1, 0), 0);
+}
+
+static void *answer_when_asked(void *arg)
+{
+	struct world *w = arg;
+
+	wait_until(atomic_load(&polls.waits) > 0);
+	type(w, "\x1b[?62c");
+	return NULL;
+}
+
+/* One that is far away: its answer comes while the console waits for it. */
+static void an_answer_that_is_still_on_its_way_is_waited_for(void **state)
+{
+	struct world *w = *state;
+	pthread_t terminal;
+	int unread;
+
+	start_on_terminal(w, 100);
+	guest_writes(w, "a\x1b[");
+	guest_writes(w, "c");
+	stop(w);
+	atomic_store(&polls.patient, true);
+	assert_int_equal(pthread_create(&terminal, NULL, answer_when_asked, w), 0);
+	console_close(w->console);
+	w->console = NULL;
+	pthread_join(terminal, NULL);
+	assert_int_equal(ioctl(0, FIONREAD, &unread), 0);
+	assert_int_equal(unread, 0);
+}
+
+static void only_a_question_without_an_answer_is_waited_for(void **state)
+{
+	static const struct {
+		const char *output, *input;
+		bool asked;
+	} cases[] = {
+		{"login: ", "", false},
+		{"\x1b[1;31mred\x1b[0m\x1b[2J\x1b[H", "", false}, /* colours, clear, home */
+		{"n c t", "", false},
+		{"\x1b[6n", "", true},
+		{"\x1b[?6n", "", true},
+		{"\x1b[>0c", "", true},
+		{"\x1b[18t", "", true},
+		{"\x1b[6n", "ls\r", true},
+		{"\x1b[6n", "\x1b[24;80R", false},
+		{"\x1b\x1b[6n", "", true},
+		{"\x1b"
+		 "c",
+		 "", false}, /* a reset */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		struct tty tty = TTY_NONE;
+
+		for (const char *c = cases[i].output; *c != '\0'; c++)
+			tty_note_output(&tty, (const uint8_t *)c, 1);
+		tty_note_input(&tty, (const uint8_t *)cases[i].input, strlen(cases[i].input));
+		assert_int_equal(tty.asked, cases[i].asked);
+	}
 }
 
 static void ctrl_a_is_the_escape_on_a_terminal(void **state)
@@ -274,6 +363,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		console_test(a_terminal_is_raw_while_the_guest_runs_and_restored),
+		console_test(what_the_terminal_answers_at_the_end_stays_away_from_the_shell),
+		console_test(an_answer_that_is_still_on_its_way_is_waited_for),
+		cmocka_unit_test(only_a_question_without_an_answer_is_waited_for),
 		console_test(ctrl_a_is_the_escape_on_a_terminal),
 		console_test(ctrl_a_x_works_though_the_guest_reads_nothing),
 		console_test(a_full_input_has_room_for_a_pending_ctrl_a),

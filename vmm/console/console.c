@@ -69,6 +69,8 @@ static size_t console_write(void *ctx, const uint8_t *bytes, size_t len)
 			    : console_fd_write(&console->out, bytes + taken, len - taken);
 		if (n < 0)
 			break;
+		if (console->tty.fd >= 0)
+			tty_note_output(&console->tty, bytes + taken, (size_t)n);
 		taken += (size_t)n;
 	}
 	if (n == -EAGAIN)
@@ -313,8 +315,13 @@ int console_start(struct console *console, struct evloop *loop, const struct con
 	console->loop = loop;
 	console->hooks = *hooks;
 	pthread_mutex_unlock(&console->lock);
-	console->in_source = (struct ev_source){console->in.wait_fd, console_input_ready, console};
-	console->out_source = (struct ev_source){console->out.wait_fd, out_ready, console};
+	/* Urgent on a terminal, because Ctrl-A x must end a guest that keeps the loop busy. */
+	console->in_source = (struct ev_source){.fd = console->in.wait_fd,
+						.ready = console_input_ready,
+						.ctx = console,
+						.urgent = console->tty.fd >= 0};
+	console->out_source =
+		(struct ev_source){.fd = console->out.wait_fd, .ready = out_ready, .ctx = console};
 	ret = add_source(console, &console->kick_source, console->kick_fd, kick_ready);
 	if (ret == 0)
 		ret = add_source(console, &console->cont_source, console->tty.signal_fd,

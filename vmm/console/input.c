@@ -149,6 +149,8 @@ void console_pump_input(struct console *console)
 		return;
 	}
 	if (n > 0) {
+		if (console->tty.fd >= 0)
+			tty_note_input(&console->tty, bytes, (size_t)n);
 		take_input(console, bytes, (size_t)n);
 		deliver(console);
 	}
