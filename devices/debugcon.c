@@ -33,7 +33,7 @@ static uint8_t debugcon_read8(void *device, uint64_t offset)
 
 /*
  * Whether the console took the byte, now or before the time is up. A signal is the kick that stops
- * this vCPU: whoever ends the machine does not wait, with up to a string of bytes still to come.
+ * this vCPU: the end of the machine does not wait for a string of bytes that is still to come.
  */
 static bool put(struct debugcon *debugcon, uint8_t byte)
 {

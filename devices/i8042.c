@@ -41,7 +41,7 @@
 #define SELF_TEST_PASSED 0x55
 #define TEST_NO_ERROR	 0x00
 #define TEST_CLOCK_LOW	 0x01 /* what the test of an absent port says */
-#define REPLY_RESEND	 0xfe /* "send it again": nobody has answered */
+#define REPLY_RESEND	 0xfe /* "send it again": no device has answered */
 
 #define CONFIG_SYSTEM	   0x04
 #define CONFIG_DISABLE_KBD 0x10
@@ -109,7 +109,7 @@ static void write_command(struct i8042 *i8042, uint8_t command)
 	case CMD_DISABLE_AUX:
 		i8042->config |= CONFIG_DISABLE_AUX;
 		break;
-	case CMD_ENABLE_AUX: /* there is none to enable, which the configuration goes on saying */
+	case CMD_ENABLE_AUX: /* there is none to enable, and the configuration still says so */
 		break;
 	case CMD_READ_INPUT:
 		reply(i8042, 0);

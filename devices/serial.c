@@ -396,7 +396,7 @@ static uint8_t serial_read8(void *device, uint64_t offset)
 	uint8_t value;
 
 	pthread_mutex_lock(&serial->lock);
-	/* Taking a byte that polling has found goes on with the polling. */
+	/* A read of the byte that polling has found is a part of the polling. */
 	if (offset != REG_LSR && offset != REG_DATA)
 		serial->lsr_polls = 0;
 	value = read_register(serial, offset);
@@ -411,7 +411,7 @@ static void serial_write8(void *device, uint64_t offset, uint8_t value)
 	struct serial *serial = device;
 
 	pthread_mutex_lock(&serial->lock);
-	/* A guest that sets up the port is no longer one that merely polls. */
+	/* A guest that sets up the port does more than poll. */
 	if (offset != REG_DATA && offset != REG_SCR)
 		serial->input_polled = false;
 	write_register(serial, offset, value);

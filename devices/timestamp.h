@@ -4,7 +4,7 @@
  * user space, and when user space was done with it. With the guest's own readings of its time stamp
  * counter before and after, that splits an exit into its way out, its handling and its way back.
  *
- *	0  control	write 1: note exits from now on; 0: no longer
+ *	0  control	write 1: start noting exits; 0: stop
  *			read 1: stamps are in ticks of the guest's counter; 0: KVM does not say how
  *			the two counters are related, so they cannot be
  *	4  left		when KVM_RUN had returned with the exit before this one

@@ -38,7 +38,7 @@ struct env_ops {
 	void (*exit)(struct env *env, int status); /* does not return */
 	/* Memory, of any content. NULL if there is not so much, and *reason then says why. */
 	void *(*alloc)(struct env *env, size_t size, enum env_pages pages, const char **reason);
-	/* The same, but nobody has touched it yet. */
+	/* The same, with pages that have never been touched. */
 	void *(*alloc_fresh)(struct env *env, size_t size, enum env_pages pages,
 			     const char **reason);
 	/* Gives back all memory allocated since the start or the last call. */

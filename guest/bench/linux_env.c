@@ -24,7 +24,7 @@ static void write_all(struct env *env, const char *text, size_t len)
 
 		if (n == -EINTR)
 			continue;
-		if (n < 0) /* nobody reads any more: nothing is left to be done */
+		if (n < 0) /* the reader is gone: nothing is left to be done */
 			linux_call1(__NR_exit_group, 1);
 		text += n;
 		len -= (size_t)n;
@@ -178,8 +178,8 @@ static void run_thread(struct thread *thread)
 }
 
 /*
- * clone(), and the child goes on in run_thread() on its own stack and ends. In assembly because the
- * child returns from the system call without the parent's frame.
+ * clone(), and the child continues in run_thread() on its own stack and ends. In assembly because
+ * the child returns from the system call without the parent's frame.
  */
 static long start_thread(struct thread *thread, void *stack_top)
 {

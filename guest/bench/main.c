@@ -219,8 +219,8 @@ static int run(struct env *env, char **word)
 }
 
 /*
- * Nothing, for somebody who watches from outside what that costs. Only "begin" is printed, because
- * the time from start to end is among that, and a serial port takes its time for each byte.
+ * Does nothing, while tinybench measures from outside what that costs. Only "begin" is printed,
+ * because the time from start to end is among that, and a serial port takes its time for each byte.
  */
 static int idle(struct env *env, char **word)
 {

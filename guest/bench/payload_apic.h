@@ -57,7 +57,7 @@ static inline uint64_t apic_halt_ring0(uint64_t arg)
 	return 0;
 }
 
-/* Halts until a vector's count is no longer `before`. */
+/* Halts until a vector's count differs from `before`. */
 static inline void apic_halt_until(volatile uint64_t *count, uint64_t before)
 {
 	struct apic_halt halt = {.count = count, .before = before};

@@ -278,7 +278,7 @@ static const char *find_peer(struct net_io *io)
 		if (receive_frames(io, PEER_ADDRESS, NULL, 0, &(long){0}, deadline))
 			return NULL;
 	}
-	return "nobody answers for the peer's address (ARP)";
+	return "no host answers for the peer's address (ARP)";
 }
 
 static const char *open_queues(struct net_io *io, const struct payload_slot *slot)

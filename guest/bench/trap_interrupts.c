@@ -196,7 +196,7 @@ static void close_device(struct run *run)
 }
 
 const struct bench bench_trap_interrupts[] = {
-	TRAP("hlt_wake", "how late a vCPU that halted for 1 ms goes on after its timer",
+	TRAP("hlt_wake", "how late a vCPU that halted for 1 ms continues after its timer",
 	     .setup = need_apic, .pass = hlt_wake),
 	TRAP("ipi", "interrupt to another vCPU and one back, to handlers", .setup = need_two,
 	     .pass = ipi),

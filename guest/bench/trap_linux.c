@@ -42,8 +42,8 @@ struct futex_rally {
 };
 
 /*
- * Until it has woken somebody: a call that finds the other one awake yet is no wake-up, and two
- * that are that fast never sleep again.
+ * Calls until it has woken the other thread: a call that finds it still awake is no wake-up, and
+ * two that are that fast never sleep again.
  */
 static void futex_call(struct trap_rally *rally, unsigned int cpu)
 {

@@ -47,7 +47,7 @@ static void say(const char *text)
 	linux_call3(__NR_write, CONSOLE, text, length);
 }
 
-/* In the words of the benchmark file, so that whoever reads its lines learns of it. */
+/* In the words of the benchmark file, so that the reader of its lines learns of it. */
 static void complain(const char *what, const char *name)
 {
 	say("{\"event\":\"error\",\"bench\":\"\",\"reason\":\"the guest's init: ");
@@ -91,7 +91,7 @@ static _Noreturn void end_machine(uint8_t debug_exit_value)
 		write_port(TINYVMM_PORT_DEBUG_EXIT, debug_exit_value);
 	else
 		write_port(TINYVMM_PORT_POWER, TINYVMM_POWER_OFF_VALUE);
-	/* Another VMM's machine goes on. */
+	/* On another VMM's machine neither port ends it. */
 	for (;;)
 		linux_call3(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
 			    LINUX_REBOOT_CMD_POWER_OFF);

@@ -19,7 +19,7 @@
 
 #define AT_TINYVMM 0x54564d
 
-#define PAYLOAD_HIGH_RAM (4ull << 30) /* where RAM goes on behind the 32-bit hole */
+#define PAYLOAD_HIGH_RAM (4ull << 30) /* where RAM continues behind the 32-bit hole */
 
 #define PAYLOAD_MAX_CPUS  16
 #define PAYLOAD_MAX_SLOTS 32
@@ -48,7 +48,7 @@ struct payload_cpu {
 
 struct payload_info {
 	uint64_t root_table;  /* the page table in CR3 */
-	uint64_t arena_start; /* RAM that nobody uses */
+	uint64_t arena_start; /* RAM that the payload does not use */
 	uint64_t arena_end;
 	uint64_t high_ram_end; /* RAM from PAYLOAD_HIGH_RAM on, not mapped; 0: there is none */
 	uint64_t nr_cpus;      /* those that will come online */

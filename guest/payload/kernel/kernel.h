@@ -24,7 +24,7 @@ struct handover {
 	const char *cmdline;
 	const uint8_t *program;
 	uint64_t program_size;
-	bool cpus_wait; /* the other CPUs, for whoever starts them; else they come by themselves */
+	bool cpus_wait; /* the other CPUs wait for a SIPI; else they start by themselves */
 	uint64_t rsdp;	/* ACPI's root; 0 if only the BIOS knows where it is */
 	uint64_t ram_start,
 		ram_end;       /* the RAM that 1 MiB lies in, cut where something lies in it */

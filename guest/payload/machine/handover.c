@@ -6,8 +6,8 @@
  * admin-guide/kernel-parameters.txt, "virtio_mmio.device=<size>@<base>:<irq>").
  *
  * A VMM that lists its virtio-mmio slots in ACPI does so in the DSDT, which is AML: an interpreter
- * would be larger than all of this kernel. So whoever starts such a VMM has it use the command
- * line, as QEMU's microvm does with acpi=off, or writes the slots there.
+ * would be larger than all of this kernel. So such a VMM has to be told to use the
+ * command line, as QEMU's microvm does with acpi=off, or its user writes the slots there.
  */
 #include "guest/payload/kernel/kernel.h"
 #include "guest/payload/lib/devtree.h"
