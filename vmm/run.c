@@ -24,6 +24,7 @@
 #include "vmm/machine.h"
 #include "vmm/vcpu.h"
 #include "vmm/x86/cpu.h"
+#include "vmm/x86/guest_cpuid.h"
 
 /* Room for KVM's counters of the VM, and of each vCPU: twice what any KVM has. */
 #define KVM_COUNTERS_EACH 128
@@ -106,47 +107,21 @@ static int check_cpu_limits(const struct run *run, struct err *err)
 	return 0;
 }
 
-/* Every name is known, so cpuid_set_feature() can fail only for want of room. */
-static int set_feature(struct run *run, const char *name, bool on, struct err *err)
-{
-	int ret = cpuid_set_feature(&run->cpuid, name, on, NULL, err);
-
-	return ret < 0 ? ret : 0;
-}
-
-/* What KVM supports, less what needs a local APIC if there is none, and --cpuid last. */
 static int prepare_cpuid(struct run *run, struct err *err)
 {
-	const struct config *config = run->config;
-	bool apic = run->board.has_irqchip;
 	struct cpuid_table supported;
+	struct guest_cpuid guest = {
+		.supported = &supported,
+		.options = &run->config->cpuid,
+		.has_apic = run->board.has_irqchip,
+		.has_tsc_deadline = run->kvm.has_tsc_deadline,
+		.host = cpu_ask_host,
+	};
 	int ret = cpu_read_supported(run->kvm.fd, &supported);
 
 	if (ret < 0)
 		return err_set(err, ret, "/dev/kvm: KVM_GET_SUPPORTED_CPUID: %s", strerror(-ret));
-	run->cpuid = supported;
-	ret = set_feature(run, "hypervisor", true, err);
-	if (ret == 0)
-		ret = set_feature(run, "apic", apic, err);
-	if (ret == 0)
-		ret = set_feature(run, "x2apic", apic, err);
-	/* KVM leaves this one to user space, which knows whether the APIC is in the kernel. */
-	if (ret == 0)
-		ret = set_feature(run, "tsc_deadline_timer", apic && run->kvm.has_tsc_deadline,
-				  err);
-	for (unsigned int i = 0; ret == 0 && i < config->cpuid.nr; i++) {
-		const struct cpuid_edit *edit = &config->cpuid.edit[i];
-
-		ret = cpuid_set_feature(&run->cpuid, edit->name, edit->force, &supported, err);
-		if (ret > 0) {
-			log_warn(run->log,
-				 "--cpuid +%s: this host's KVM does not support it; the "
-				 "guest is told that it is there all the same",
-				 edit->name);
-			ret = 0;
-		}
-	}
-	return ret;
+	return guest_cpuid_make(&run->cpuid, &guest, run->log, err);
 }
 
 static int prepare_stats(struct run *run, struct err *err)

@@ -2,6 +2,7 @@
 /* A vCPU's CPUID, MSRs and registers, through KVM (api.rst, section 4). */
 #include "vmm/x86/cpu.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
@@ -60,6 +61,11 @@ int cpu_read_supported(int kvm_fd, struct cpuid_table *table)
 		};
 	}
 	return 0;
+}
+
+void cpu_ask_host(struct cpuid_entry *entry)
+{
+	__cpuid_count(entry->leaf, entry->subleaf, entry->eax, entry->ebx, entry->ecx, entry->edx);
 }
 
 int cpu_set_cpuid(int vcpu_fd, const struct cpuid_table *table)

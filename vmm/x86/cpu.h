@@ -15,6 +15,9 @@
 /* What this host's KVM can offer a guest (KVM_GET_SUPPORTED_CPUID). 0 or -errno. */
 int cpu_read_supported(int kvm_fd, struct cpuid_table *table);
 
+/* What this host's CPU answers to entry->leaf and entry->subleaf. */
+void cpu_ask_host(struct cpuid_entry *entry);
+
 /* 0 or -errno. */
 int cpu_set_cpuid(int vcpu_fd, const struct cpuid_table *table);
 

@@ -7,6 +7,7 @@ boots() {
 	linux "$kernel" cpus,taskset,mem,rng --cpus "$cpus" --mem "${mib}M"
 	powered_off
 	same "the number of CPUs in /proc/cpuinfo" "$(said cpus)" "$cpus"
+	same "the CPU's name" "$(said model)" "$(sed -n '/^model name/{s/.*: //p;q}' /proc/cpuinfo)"
 	# Without --pin: one socket, one node, cores without threads.
 	same "lscpu's shape" "$(said shape)" "Thread=1 Core=$cpus Socket=1 NUMA node=1 "
 	same "the CPUs that ran what taskset put there" "$(said taskset)" "$(seq -s ' ' 0 $((cpus - 1)))"
