@@ -41,16 +41,15 @@ KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests
 	      $(wildcard tests/kvm/guest/*.c))) $B/tests/kvm/multiboot.elf32 $B/tests/kvm/multiboot.flat
 KVM_TOOLS  := $(patsubst %.c,$B/%,$(wildcard tests/kvm/*.c tests/bench/*.c))
 UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-FUZZERS    := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all help deps demo linux-guest check check-kvm check-nested check-all bench fuzz lint format install clean
+.PHONY: all help deps demo linux-guest check check-kvm check-nested check-all mutate bench fuzz lint format install clean
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: # keeps the objects of tests
 
 all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf $B/guest/linux/init
 
 help:
-	@echo 'all linux-guest deps demo check check-kvm check-nested check-all bench fuzz lint format install clean'
+	@echo 'all linux-guest deps demo check check-kvm check-nested check-all mutate bench fuzz lint format install clean'
 
 deps:
 	$Qtests/deps.sh
@@ -120,11 +119,9 @@ $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
 # The same test as a payload in ring 0 and in ring 3.
-GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra $(if $(CI),-Werror) -ffreestanding -fno-pic -fcf-protection=none \
-	-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone -mgeneral-regs-only
 $B/tests/kvm/%.ring0.elf $B/tests/kvm/%.ring3.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
 	@mkdir -p $(@D)
-	$Qfor ring in 0 3; do $(CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) -DPAYLOAD_RING=$$ring \
+	$Qfor ring in 0 3; do $(CC) $(GUEST_FLAGS) $(filter-out -M% -Wconversion,$(FREESTANDING)) -O2 -mgeneral-regs-only -DPAYLOAD_RING=$$ring \
 		-o $B/tests/kvm/$*.ring$$ring.elf $< guest/payload/lib/start.S || exit 1; done
 
 $B/tests/kvm/%.elf32: $B/tests/kvm/%.elf
@@ -151,15 +148,17 @@ $B/tests/unit-san/%: $B/san/tests/unit/%.o $B/san/libpure.a
 	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(SAN) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
-check: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $(if $(wildcard vmm/main.c),$B/tinyvmm)
+check: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $B/tinyvmm
 	$Qtests/include-rules.sh
 	$Qtests/run-unit.sh $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
 
-check-kvm: all $(KVM_GUESTS) $(KVM_TOOLS)
-	$Qtests/kvm/run.sh $B
+check-kvm check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
+	$Qtests/$(@:check-%=%)/run.sh $B
 
-check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
-	$Qtests/nested/run.sh $B
+# Faults on purpose: a unit test has to notice each. MUTATE gives options, as in docs/testing.md.
+mutate: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
+	$Qtests/mutate/mutate.py $(MUTATE) $B
+
 check-all: deps
 	$Qfor t in check check-kvm; do $(MAKE) --no-print-directory $$t || exit 1; done
 	$Qtests/report/check.sh $B
@@ -179,7 +178,7 @@ $B/fuzz/%: tests/fuzz/%.c $(filter-out vmm/vcpu.c,$(PURE_SRC))
 	@mkdir -p $(@D)
 	$Qclang $(CPPFLAGS) -std=gnu11 -pthread -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $^ -lfdt -laio -lz
-fuzz: $(FUZZERS)
+fuzz: $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	$Qfor f in $^; do mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$f.corpus || exit 1; done
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
