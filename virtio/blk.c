@@ -8,7 +8,8 @@
  * All of it runs with the device's lock held, nearly always on the I/O thread. With cache=none the
  * thread waits for the disk only to discard and to write zeroes. With cache=writeback io_submit()
  * copies from or to the page cache and so waits for a read that misses it; flushes are
- * asynchronous in either case.
+ * asynchronous in either case. So a turn is bounded in chains and in bytes, a large request is
+ * served in pieces, and the event loop comes between: other devices and the end of the run.
  *
  * What requests mean is in blk_request.c; this file moves them: a chain is popped into a free slot,
  * the slot waits in `pending` for the io_submit() that ends the batch, and its completion gives the
@@ -19,6 +20,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libaio.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
@@ -37,7 +39,7 @@ struct blk {
 	struct vdev vdev; /* first */
 	struct virtio_blk_config config;
 	struct blk_backend backend;
-	struct vdev_event completed; /* completions, and our own "once more" */
+	struct vdev_event completed; /* completions, and our own "another turn" */
 
 	/*
 	 * Made when a driver first comes, and kept over resets: the kernel takes some 30 ms to
@@ -52,6 +54,7 @@ struct blk {
 	struct iocb *pending[BLK_SLOTS]; /* prepared, not yet taken by io_submit() */
 	unsigned int nr_pending;
 	unsigned int nr_submitted;
+	uint64_t bytes_in_flight; /* pending or submitted */
 };
 
 static struct virtq *blk_queue(struct blk *blk)
@@ -98,6 +101,23 @@ static void disk_failed(struct blk *blk, int error)
 	vdev_log(&blk->vdev, LOG_WARN, "the host's disk fails a request: %s", strerror(error));
 }
 
+/* Says why a piece that returned `res` has failed, if it has. */
+static void judge(struct blk *blk, const struct blk_request *req, long res)
+{
+	if (res < 0)
+		disk_failed(blk, (int)-res);
+	else if ((uint64_t)res != req->piece && req->is_read)
+		vdev_log(&blk->vdev, LOG_WARN,
+			 "the image ends before the disk does: it was shortened while in use; "
+			 "restore its size of %" PRIu64 " bytes",
+			 blk->backend.disk->size_bytes);
+	else if ((uint64_t)res != req->piece)
+		vdev_log(&blk->vdev, LOG_WARN,
+			 "the host's disk took %ld of the %" PRIu64 " bytes of a write; look "
+			 "whether its file system is full",
+			 res, req->piece);
+}
+
 /* The kernel did not take a request at all. */
 static void refused(struct blk *blk, struct blk_request *req, int error)
 {
@@ -108,6 +128,7 @@ static void refused(struct blk *blk, struct blk_request *req, int error)
 		ok = fdatasync(blk->backend.disk->fd) == 0;
 	if (!ok)
 		disk_failed(blk, -error);
+	blk->bytes_in_flight -= req->piece;
 	finish(blk, req, ok ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
@@ -137,6 +158,7 @@ static void enqueue(struct blk *blk, struct blk_request *req)
 	req->iocb.data = req;
 	io_set_eventfd(&req->iocb, blk->completed.source.fd);
 	blk->pending[blk->nr_pending++] = &req->iocb;
+	blk->bytes_in_flight += req->piece;
 }
 
 /* What taking a chain says about taking the next. */
@@ -172,7 +194,8 @@ static enum turn serve_chain(struct blk *blk, struct blk_request *req)
 
 /*
  * Takes at most a queue full of chains, so that a driver that refills the ring as fast as it is
- * emptied does not keep the I/O thread.
+ * emptied does not keep the I/O thread, and chains only as long as few bytes are in flight, since
+ * io_submit() may copy them while the device's lock is held.
  */
 static enum turn serve_chains(struct blk *blk)
 {
@@ -184,6 +207,8 @@ static enum turn serve_chains(struct blk *blk)
 
 		if (budget == 0)
 			return TURN_IS_LONG;
+		if (blk->bytes_in_flight >= BLK_PIECE_MAX_BYTES)
+			return TURN_IS_FULL;
 		req = take_slot(blk);
 		if (req == NULL)
 			return TURN_IS_FULL;
@@ -228,11 +253,16 @@ static void reap(struct blk *blk)
 		for (int i = 0; i < n; i++) {
 			struct blk_request *req = event[i].data;
 			long res = (long)event[i].res;
+			int status;
 
 			blk->nr_submitted--;
-			if (res < 0)
-				disk_failed(blk, (int)-res);
-			finish(blk, req, blk_request_end(req, res));
+			blk->bytes_in_flight -= req->piece;
+			judge(blk, req, res);
+			status = blk_request_end(req, res);
+			if (status == BLK_REQUEST_PREPARED)
+				enqueue(blk, req);
+			else
+				finish(blk, req, (uint8_t)status);
 		}
 	} while (n == max);
 }
@@ -295,6 +325,7 @@ static void blk_deactivate(struct vdev *vdev)
 	for (unsigned int i = 0; i < blk->nr_pending; i++)
 		release_slot(blk, blk->pending[i]->data);
 	blk->nr_pending = 0;
+	blk->bytes_in_flight = 0;
 	while (blk->nr_submitted > 0) {
 		int n = io_getevents(blk->aio, 1, 1, &event, NULL);
 
@@ -354,12 +385,12 @@ static struct virtio_blk_config describe(const struct disk *disk)
 
 	if (disk->can_discard) {
 		config.max_discard_sectors = htole32(BLK_MAX_DISCARD_SECTORS);
-		config.max_discard_seg = htole32(BLK_MAX_RANGES);
+		config.max_discard_seg = htole32(1);
 		config.discard_sector_alignment = htole32(disk->physical_bytes / DISK_SECTOR_BYTES);
 	}
 	if (disk->can_write_zeroes) {
 		config.max_write_zeroes_sectors = htole32(BLK_MAX_WRITE_ZEROES_SECTORS);
-		config.max_write_zeroes_seg = htole32(BLK_MAX_RANGES);
+		config.max_write_zeroes_seg = htole32(1);
 		config.write_zeroes_may_unmap = disk->can_discard || disk->is_block_device;
 	}
 	return config;

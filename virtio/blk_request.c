@@ -44,7 +44,7 @@ static void copy_to_guest(struct blk_request *req)
 
 /*
  * O_DIRECT wants whole blocks in aligned memory, but 2.7.4 lets the driver cut its buffers
- * anywhere. Linux never does; whoever does pays for a copy. 0, or why it cannot be.
+ * anywhere. Linux never does; a driver that does pays for a copy. 0, or why it cannot be.
  */
 static int bounce(struct blk_backend *backend, struct blk_request *req)
 {
@@ -64,11 +64,46 @@ static int bounce(struct blk_backend *backend, struct blk_request *req)
 	return 0;
 }
 
+/* How many buffers make the next piece, if all that is left is too much for one; cuts the last. */
+static int cut_piece(struct blk_request *req)
+{
+	struct iovec *iov = req->iov + req->iov_done;
+	int nr = 0;
+
+	for (req->piece = 0; req->piece < BLK_PIECE_MAX_BYTES; nr++) {
+		size_t room = BLK_PIECE_MAX_BYTES - req->piece;
+
+		if (iov[nr].iov_len > room) {
+			req->cut_bytes = iov[nr].iov_len - room;
+			iov[nr].iov_len = room;
+		}
+		req->piece += iov[nr].iov_len;
+	}
+	return nr;
+}
+
+/*
+ * Puts the buffers from `iov_done` on into `iocb`, as far as one piece goes. A block is never cut:
+ * pieces and the aligned buffers of O_DIRECT are multiples of any block's size.
+ */
+static void fill_piece(struct blk_request *req, uint64_t first_byte)
+{
+	int nr = req->nr_iov - req->iov_done;
+
+	req->piece = req->len - req->done;
+	req->cut_bytes = 0;
+	if (req->piece > BLK_PIECE_MAX_BYTES)
+		nr = cut_piece(req);
+	req->iocb.u.c.buf = req->iov + req->iov_done;
+	req->iocb.u.c.nbytes = (unsigned long)nr;
+	req->iocb.u.c.offset = (long long)first_byte;
+}
+
 static int start_transfer(struct blk_backend *backend, struct blk_request *req, uint64_t sector)
 {
 	struct vchain *chain = &req->chain;
 	const struct disk *disk = backend->disk;
-	const struct iovec *iov = req->iov;
+	long long offset = (long long)(sector * DISK_SECTOR_BYTES);
 	int ret;
 
 	req->len = req->is_read ? vchain_writable(chain) - 1 : vchain_readable(chain);
@@ -83,23 +118,23 @@ static int start_transfer(struct blk_backend *backend, struct blk_request *req, 
 				   : vchain_iov_readable(chain, req->len, req->iov, VIRTQ_MAX_SIZE);
 	if (req->nr_iov < 0)
 		return VIRTIO_BLK_S_IOERR;
-	if (disk->direct && !is_aligned(req, disk->align_bytes)) {
-		ret = bounce(backend, req);
-		if (ret != 0)
-			return ret;
-		iov = &req->bounce;
-	}
+	chain->written = 0; /* what a read has written is known at its end */
 
 	if (req->is_read)
-		io_prep_preadv(&req->iocb, disk->fd, iov, iov == req->iov ? req->nr_iov : 1,
-			       (long long)(sector * DISK_SECTOR_BYTES));
+		io_prep_preadv(&req->iocb, disk->fd, &req->bounce, 1, offset);
 	else
 		/*
 		 * 5.2.6.2: a driver that cannot flush is promised that completed writes are stable.
 		 */
-		io_prep_pwritev2(&req->iocb, disk->fd, iov, iov == req->iov ? req->nr_iov : 1,
-				 (long long)(sector * DISK_SECTOR_BYTES),
+		io_prep_pwritev2(&req->iocb, disk->fd, &req->bounce, 1, offset,
 				 backend->write_through ? RWF_DSYNC : 0);
+	if (disk->direct && !is_aligned(req, disk->align_bytes)) {
+		req->piece = req->len;
+		ret = bounce(backend, req);
+		return ret != 0 ? ret : BLK_REQUEST_PREPARED;
+	}
+	req->waited = !req->is_read && backend->write_through && !disk->direct;
+	fill_piece(req, sector * DISK_SECTOR_BYTES);
 	return BLK_REQUEST_PREPARED;
 }
 
@@ -111,6 +146,7 @@ static int start_flush(struct blk_backend *backend, struct blk_request *req)
 	if (backend->disk->read_only)
 		return VIRTIO_BLK_S_OK;
 	req->len = 0;
+	req->piece = 0;
 	io_prep_fdsync(&req->iocb, backend->disk->fd);
 	return BLK_REQUEST_PREPARED;
 }
@@ -125,7 +161,7 @@ static int get_id(struct blk_backend *backend, struct blk_request *req)
 	return VIRTIO_BLK_S_OK;
 }
 
-/* 5.2.6.2: what is wrong with one range of a discard or write-zeroes; S_OK if nothing is. */
+/* 5.2.6.2: what is wrong with the range of a discard or write-zeroes; S_OK if nothing is. */
 static int check_range(const struct blk_backend *backend,
 		       const struct virtio_blk_discard_write_zeroes *range, bool discard)
 {
@@ -154,23 +190,19 @@ static int run_range(const struct blk_backend *backend,
 	return ret == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
 }
 
-static int run_ranges(struct blk_backend *backend, struct blk_request *req, bool discard)
+static int change_range(struct blk_backend *backend, struct blk_request *req, bool discard)
 {
-	struct virtio_blk_discard_write_zeroes range[BLK_MAX_RANGES];
-	size_t bytes = vchain_readable(&req->chain);
-	size_t nr = bytes / sizeof(range[0]);
-	int status = VIRTIO_BLK_S_OK;
+	struct virtio_blk_discard_write_zeroes range;
+	int status;
 
-	if (backend->disk->read_only || nr == 0 || bytes % sizeof(range[0]) != 0 ||
-	    nr > BLK_MAX_RANGES)
+	if (backend->disk->read_only || vchain_readable(&req->chain) != sizeof(range))
 		return VIRTIO_BLK_S_IOERR;
-	vchain_read(&req->chain, range, bytes);
-	/* All are checked before the first is touched. */
-	for (size_t i = 0; i < nr && status == VIRTIO_BLK_S_OK; i++)
-		status = check_range(backend, &range[i], discard);
-	req->waited = status == VIRTIO_BLK_S_OK;
-	for (size_t i = 0; i < nr && status == VIRTIO_BLK_S_OK; i++)
-		status = run_range(backend, &range[i], discard);
+	vchain_read(&req->chain, &range, sizeof(range));
+	status = check_range(backend, &range, discard);
+	if (status != VIRTIO_BLK_S_OK)
+		return status;
+	req->waited = true;
+	status = run_range(backend, &range, discard);
 	if (status != VIRTIO_BLK_S_OK || !backend->write_through)
 		return status;
 	return start_flush(backend, req);
@@ -185,6 +217,8 @@ int blk_request_start(struct blk_backend *backend, struct blk_request *req)
 	type = le32toh(header.type);
 	req->is_read = type == VIRTIO_BLK_T_IN;
 	req->waited = false;
+	req->done = 0;
+	req->iov_done = 0;
 	switch (type) {
 	case VIRTIO_BLK_T_IN:
 	case VIRTIO_BLK_T_OUT:
@@ -195,11 +229,11 @@ int blk_request_start(struct blk_backend *backend, struct blk_request *req)
 		return get_id(backend, req);
 	case VIRTIO_BLK_T_DISCARD:
 		if (backend->discard)
-			return run_ranges(backend, req, true);
+			return change_range(backend, req, true);
 		break;
 	case VIRTIO_BLK_T_WRITE_ZEROES:
 		if (backend->write_zeroes)
-			return run_ranges(backend, req, false);
+			return change_range(backend, req, false);
 		break;
 	}
 	return VIRTIO_BLK_S_UNSUPP;
@@ -223,13 +257,39 @@ bool blk_request_is_well_formed(const struct vchain *chain)
 	       chain->writable_bytes >= 1;
 }
 
-uint8_t blk_request_end(struct blk_request *req, long res)
+/* Leaves the piece that has completed behind. */
+static void next_piece(struct blk_request *req)
 {
+	uint64_t at = (uint64_t)req->iocb.u.c.offset + req->piece;
+
+	req->done += req->piece;
+	req->iov_done += (int)req->iocb.u.c.nbytes;
+	if (req->cut_bytes > 0) {
+		struct iovec *cut = &req->iov[--req->iov_done];
+
+		cut->iov_base = (uint8_t *)cut->iov_base + cut->iov_len;
+		cut->iov_len = req->cut_bytes;
+	}
+	fill_piece(req, at);
+}
+
+int blk_request_end(struct blk_request *req, long res)
+{
+	bool bounced = req->bounce.iov_base != NULL;
+
+	if (req->is_read && res > 0 && !bounced)
+		req->chain.written += (uint64_t)res;
 	/* A short transfer is a file that was cut under us, or a host disk that is full. */
-	if (res < 0 || (uint64_t)res != req->len)
+	if (res < 0 || (uint64_t)res != req->piece)
 		return VIRTIO_BLK_S_IOERR;
-	if (req->bounce.iov_base != NULL && req->is_read)
+	if (req->len - req->done > req->piece) {
+		next_piece(req);
+		return BLK_REQUEST_PREPARED;
+	}
+	if (req->is_read && bounced) {
 		copy_to_guest(req);
+		req->chain.written += req->len;
+	}
 	return VIRTIO_BLK_S_OK;
 }
 
@@ -239,8 +299,7 @@ void blk_request_answer(struct blk_request *req, uint8_t status)
 
 	/* The chain was RAM when it was popped, and RAM does not go away. */
 	(void)gmem_write(chain->vq->mem, status_byte(chain), &status, sizeof(status));
-	/* 2.7.8.2 counts from the front: with the status, everything before it. */
-	chain->written = chain->writable_bytes;
+	chain->written += sizeof(status); /* 2.7.8: what was written, and no more */
 }
 
 void blk_request_release(struct blk_backend *backend, struct blk_request *req)

@@ -15,15 +15,20 @@
 #include "virtio/virtq.h"
 
 /*
- * How much a discard or write-zeroes may ask for: they have no asynchronous form, and must not hold
- * up the I/O thread for long.
+ * How much a discard or write-zeroes may ask for, in its only range: they have no asynchronous
+ * form, and must not hold up the I/O thread for long.
  */
-#define BLK_MAX_RANGES		     16u			      /* in one request */
-#define BLK_MAX_DISCARD_SECTORS	     ((1u << 30) / DISK_SECTOR_BYTES) /* in one range */
+#define BLK_MAX_DISCARD_SECTORS	     ((1u << 30) / DISK_SECTOR_BYTES)
 #define BLK_MAX_WRITE_ZEROES_SECTORS ((32u << 20) / DISK_SECTOR_BYTES)
 
+/*
+ * What the kernel is given of one request at a time. Through the page cache a transfer keeps the
+ * I/O thread until it is over, and a disk's end waits for what is in flight.
+ */
+#define BLK_PIECE_MAX_BYTES (16u << 20)
+
 /* Host memory for buffers that O_DIRECT does not take as the guest cut them, in all. */
-#define BLK_BOUNCE_MAX_BYTES (16u << 20)
+#define BLK_BOUNCE_MAX_BYTES BLK_PIECE_MAX_BYTES
 
 /* What all requests of a device share. */
 struct blk_backend {
@@ -35,11 +40,14 @@ struct blk_backend {
 
 struct blk_request {
 	struct iocb iocb;
-	uint64_t len; /* what a complete operation returns */
+	uint64_t len;	/* bytes to transfer in all */
+	uint64_t done;	/* in the pieces before the one in `iocb` */
+	uint64_t piece; /* what that one returns when it is complete */
 	bool is_read;
-	bool waited;	     /* blk_request_start() has waited for the disk */
+	bool waited;	     /* blk_request_start() has waited for the disk, or io_submit() will */
 	struct iovec bounce; /* iov_base is NULL if the guest's buffers serve */
-	int nr_iov;
+	int nr_iov, iov_done;
+	size_t cut_bytes; /* of the last buffer in the piece, left to the next piece */
 	struct iovec iov[VIRTQ_MAX_SIZE];
 	struct vchain chain;
 };
@@ -54,8 +62,11 @@ bool blk_request_is_well_formed(const struct vchain *chain);
 /* Starts the request in `chain`, which is well-formed. Everything in it is checked here. */
 int blk_request_start(struct blk_backend *backend, struct blk_request *req);
 
-/* The status of an operation that returned `res` (bytes or -errno). */
-uint8_t blk_request_end(struct blk_request *req, long res);
+/*
+ * The status of an operation that returned `res` (bytes or -errno), or BLK_REQUEST_PREPARED if
+ * `iocb` is to be submitted again, for the next piece.
+ */
+int blk_request_end(struct blk_request *req, long res);
 
 /* Writes the status byte; the chain is ready for virtq_push(). */
 void blk_request_answer(struct blk_request *req, uint8_t status);

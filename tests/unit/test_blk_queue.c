@@ -26,7 +26,7 @@ static void writes_are_stable_if_the_driver_cannot_flush(void **state)
 	assert_int_equal(write_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_OK);
 	assert_int_equal(aio.rw_flags, RWF_DSYNC);
 	before = aio.taken;
-	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, &range, sizeof(range)), 0);
+	assert_int_equal(run_ranges(m, VIRTIO_BLK_T_WRITE_ZEROES, &range, RANGE), 0);
 	assert_int_equal(aio.taken, before + 1); /* an fdatasync behind it */
 }
 
@@ -114,61 +114,6 @@ static void a_kernel_that_takes_nothing_is_an_io_error(void **state)
 	assert_int_equal(read_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(read_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
 	assert_alive(m);
-}
-
-/*
- * What waits in the ring for room to bounce waits for a completion. Where the kernel refuses all
- * that was to complete, there is none, and the rest must not wait for the driver's next kick.
- */
-static void refused_requests_make_room_for_those_that_wait(void **state)
-{
-	struct machine *m = *state;
-	struct request r = request(VIRTIO_BLK_T_IN, 0);
-	struct fake_vq *vq = &m->g.vq[0];
-	gpa_t at;
-
-	if (!plug(m, m->image.path, false, DISK_CACHE_NONE))
-		skip();
-	assert_true(fake_handshake(&m->g, ALL, 256));
-	aio.refuse_opcode = IO_CMD_PREADV;
-	aio.refuse_with = -EBADF;
-	r.room = SECTORS * IMAGE_SECTOR;
-	r.piece = 4097; /* what O_DIRECT does not take */
-	at = add(m, &r);
-	for (int i = 1; i < 256; i++)
-		fake_put_head(vq, 0);
-	assert_true(256 * r.room > BLK_BOUNCE_MAX_BYTES);
-	fake_kick(vq);
-	fake_guest_run_io(&m->g);
-	for (int ms = 0; ms < FAKE_WAIT_MS && fake_used(vq) < 256; ms++)
-		fake_nap();
-	assert_int_equal(fake_used(vq), 256);
-	assert_int_equal(byte_at(m, at, r.room), VIRTIO_BLK_S_IOERR);
-}
-
-/*
- * Zeroes are written while the I/O thread waits, for up to half a gigabyte: after each such request
- * it looks after the other devices, and the signals that end a run.
- */
-static void a_request_that_waits_for_the_disk_ends_the_turn(void **state)
-{
-	struct virtio_blk_discard_write_zeroes range = {.num_sectors = htole32(8)};
-	struct machine *m = *state;
-	struct request r = request(VIRTIO_BLK_T_WRITE_ZEROES, 0);
-	struct fake_vq *vq = &m->g.vq[0];
-
-	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
-	assert_true(fake_handshake(&m->g, ALL, 64));
-	r.data = &range;
-	r.data_len = sizeof(range);
-	for (int i = 0; i < 8; i++)
-		add(m, &r);
-	fake_kick(vq);
-	assert_int_equal(fake_used(vq), 1);
-	fake_guest_run_io(&m->g);
-	for (int ms = 0; ms < FAKE_WAIT_MS && fake_used(vq) < 8; ms++)
-		fake_nap();
-	assert_int_equal(fake_used(vq), 8);
 }
 
 /* More requests than the ring holds at once, of all kinds, keep their order of bytes. */
@@ -338,8 +283,6 @@ int main(void)
 		blk_test(one_kick_is_one_submission_and_one_interrupt),
 		blk_test(requests_wait_for_room_in_the_kernel),
 		blk_test(a_kernel_that_takes_nothing_is_an_io_error),
-		blk_test(refused_requests_make_room_for_those_that_wait),
-		blk_test(a_request_that_waits_for_the_disk_ends_the_turn),
 		blk_test(a_small_queue_serves_many_requests),
 		blk_test(a_request_that_cannot_be_answered_is_a_fault),
 		blk_test(a_fault_in_a_batch_stops_the_device),
