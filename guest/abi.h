@@ -10,7 +10,7 @@
  *	rsi  number of this vCPU, from 0
  *	rsp  top of a small stack (of the boot vCPU; others bring their own: it is 0 for them)
  *
- * and everything else as vmm/x86/boot/boot.h's struct boot_entry says.
+ * and everything else as vmm/x86/entry.h's struct boot_entry says.
  */
 #ifndef GUEST_ABI_H
 #define GUEST_ABI_H

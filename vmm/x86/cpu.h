@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #include "vmm/core/gmem.h"
-#include "vmm/x86/boot/boot.h"
 #include "vmm/x86/cpuid.h"
+#include "vmm/x86/entry.h"
 
 /* What this host's KVM can offer a guest (KVM_GET_SUPPORTED_CPUID). 0 or -errno. */
 int cpu_read_supported(int kvm_fd, struct cpuid_table *table);

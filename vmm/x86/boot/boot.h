@@ -21,6 +21,7 @@
 #include "vmm/core/err.h"
 #include "vmm/core/gmem.h"
 #include "vmm/x86/board.h"
+#include "vmm/x86/entry.h"
 
 enum boot_protocol {
 	BOOT_LINUX64,	/* bzImage, 64-bit entry (Documentation/arch/x86/boot.rst) */
@@ -82,24 +83,6 @@ struct boot_plan {
  */
 int boot_plan(const struct boot_image *image, const struct board *board, uint64_t initrd_size,
 	      uint64_t fdt_size, struct boot_plan *plan, struct err *err);
-
-enum boot_mode {
-	BOOT_MODE_PROTECTED32, /* flat segments, paging off */
-	BOOT_MODE_LONG64,      /* flat segments, the identity map of the first 4 GiB at `cr3` */
-};
-
-/* How the boot processor starts. Everything not named here is as after a reset. */
-struct boot_entry {
-	enum boot_mode mode;
-	uint64_t rip, rsp, rax, rbx, rcx, rdx, rsi, rdi;
-	uint64_t cr3; /* LONG64 */
-	uint64_t gdt; /* guest-physical address of the GDT that boot_load() wrote */
-	uint16_t gdt_limit;
-	uint16_t code_selector, data_selector,
-		tss_selector; /* tss 0: none needed beyond KVM's own */
-	bool all_cpus; /* every vCPU starts here, with its number in rsi; else the others wait for
-			  SIPI */
-};
 
 /*
  * Loads image, initrd and command line into guest RAM and fills the entry state. The device tree
