@@ -105,6 +105,7 @@ vmm/x86/cpus_options.c vmm/config/config.h
 vmm/x86/board.c vmm/host/memory.h
 vmm/x86/topology.c vmm/x86/tables/acpi.h
 vmm/x86/cpu.h vmm/x86/boot/boot.h
+vmm/machine.c vmm/x86/boot/boot.h
 vmm/x86/boot/elf.c vmm/x86/tables/fdt.h
 vmm/x86/boot/linux.c vmm/image.h
 vmm/x86/boot/linux.c <linux/kvm.h>

@@ -20,10 +20,7 @@
 #include "vmm/host/memory.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/vcpu.h"
-#include "vmm/x86/tables/acpi.h"
-#include "vmm/x86/boot/boot.h"
 #include "vmm/x86/cpu.h"
-#include "vmm/x86/tables/fdt.h"
 
 struct machine {
 	const struct machine_parts *parts;
@@ -116,7 +113,7 @@ static void on_signal(void *ctx, uint32_t epoll_events)
 		end_machine(machine, (struct machine_end){.signal = (int)info.ssi_signo});
 }
 
-/* ---- memory and images ------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 /* Each guest node's RAM to where its vCPUs are, unless --mem node= says otherwise. */
 static void bind_to_nodes(struct machine *machine)
@@ -162,68 +159,6 @@ static int create_memory(struct machine *machine, struct err *err)
 	return 0;
 }
 
-/* Device tree and ACPI tables, once it is known where the initrd goes. */
-static int write_tables(struct machine *machine, const struct boot_image *image,
-			struct boot_plan *plan, struct err *err)
-{
-	const struct board *board = machine->parts->board;
-	size_t max = plan->fdt_size;
-	void *fdt = malloc(max);
-	long size;
-	int ret;
-
-	if (fdt == NULL)
-		return err_set(err, -ENOMEM, "out of memory");
-	size = fdt_build_board(board, plan->initrd_start, plan->initrd_size, fdt, max);
-	if (size < 0) {
-		ret = err_set(err, (int)size, "device tree: %s", strerror((int)-size));
-	} else {
-		plan->fdt_size = (uint64_t)size;
-		ret = gmem_write(&machine->mem, gpa(plan->fdt_start), fdt, (size_t)size);
-		if (ret < 0)
-			err_set(err, ret, "device tree: does not fit into guest RAM");
-	}
-	free(fdt);
-	if (ret == 0 && image->wants_acpi)
-		ret = acpi_build(board, &machine->mem, err);
-	return ret;
-}
-
-static int load_mapped(struct machine *machine, struct boot_image *image, struct err *err)
-{
-	const struct machine_parts *parts = machine->parts;
-	const struct image_file *initrd = parts->initrd;
-	struct boot_plan plan;
-	int ret;
-
-	ret = boot_identify(parts->kernel->bytes, parts->kernel->len, image, err);
-	if (ret < 0)
-		return err_prefix(err, ret, "--kernel %s", parts->kernel->path);
-	ret = boot_plan(image, parts->board, initrd != NULL ? initrd->len : 0,
-			fdt_size_max(parts->board), &plan, err);
-	if (ret == 0)
-		ret = write_tables(machine, image, &plan, err);
-	if (ret == 0)
-		ret = boot_load(image, parts->board, &plan, initrd != NULL ? initrd->bytes : NULL,
-				&machine->mem, &machine->entry, err);
-	return ret;
-}
-
-static int load_images(struct machine *machine, struct boot_image *image, struct err *err)
-{
-	const struct machine_parts *parts = machine->parts;
-	int ret = image_map(parts->kernel, true, err);
-
-	if (ret == 0 && parts->initrd != NULL)
-		ret = image_map(parts->initrd, false, err);
-	if (ret == 0)
-		ret = load_mapped(machine, image, err);
-	if (parts->initrd != NULL)
-		image_unmap(parts->initrd);
-	image_unmap(parts->kernel);
-	return ret;
-}
-
 /* ---- interrupt controllers, vCPUs, devices ----------------------------------------------- */
 
 static int create_irqchip(struct machine *machine, struct err *err)
@@ -263,10 +198,11 @@ static void share_tsc(struct machine *machine, unsigned int index)
 	machine->clock.offset = offset;
 }
 
-static int create_vcpu(struct machine *machine, const struct boot_image *image, unsigned int index)
+static int create_vcpu(struct machine *machine, unsigned int index)
 {
 	const struct machine_parts *parts = machine->parts;
 	const struct topology *topo = &parts->board->topo;
+	const struct boot_image *image = &parts->images->image;
 	struct vcpu *vcpu = &machine->vcpu[index];
 	struct cpuid_table cpuid = *parts->cpuid;
 	int ret = vcpu_create(vcpu, &machine->shared, machine->vm, index,
@@ -288,7 +224,7 @@ static int create_vcpu(struct machine *machine, const struct boot_image *image, 
 	return ret;
 }
 
-static int create_vcpus(struct machine *machine, const struct boot_image *image, struct err *err)
+static int create_vcpus(struct machine *machine, struct err *err)
 {
 	const struct machine_parts *parts = machine->parts;
 	unsigned int nr = parts->board->topo.nr_cpus;
@@ -307,7 +243,7 @@ static int create_vcpus(struct machine *machine, const struct boot_image *image,
 	if (machine->vcpu == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < nr; i++) {
-		int ret = create_vcpu(machine, image, i);
+		int ret = create_vcpu(machine, i);
 
 		if (ret < 0)
 			return err_set(err, ret, "--cpus %u: cannot create vCPU %u: %s", nr, i,
@@ -369,7 +305,6 @@ static int create_loop(struct machine *machine, struct err *err)
 int machine_create(const struct machine_parts *parts, struct machine **out, struct err *err)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
-	struct boot_image image;
 	int ret;
 
 	if (machine == NULL)
@@ -381,11 +316,11 @@ int machine_create(const struct machine_parts *parts, struct machine **out, stru
 	if (ret == 0)
 		ret = create_memory(machine, err);
 	if (ret == 0)
-		ret = load_images(machine, &image, err);
+		ret = images_load(parts->images, parts->board, &machine->mem, &machine->entry, err);
 	if (ret == 0)
 		ret = create_irqchip(machine, err);
 	if (ret == 0)
-		ret = create_vcpus(machine, &image, err);
+		ret = create_vcpus(machine, err);
 	if (ret == 0)
 		ret = create_loop(machine, err);
 	if (ret == 0)

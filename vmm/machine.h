@@ -17,7 +17,7 @@
 #include "vmm/core/evloop.h"
 #include "vmm/core/log.h"
 #include "vmm/stats/exitstat.h"
-#include "vmm/image.h"
+#include "vmm/images.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/x86/board.h"
 #include "vmm/x86/cpuid.h"
@@ -31,8 +31,7 @@ struct machine_parts {
 	const struct board *board;
 	const unsigned int *cpu_of; /* host CPU of each vCPU, or NULL */
 	const struct hostcpus *host;
-	struct image_file *kernel;
-	struct image_file *initrd;	  /* or NULL */
+	struct images *images;
 	const struct cpuid_table *cpuid;  /* what KVM supports, with --cpuid applied */
 	struct exitstat *const *stat;	  /* one for each vCPU, or NULL */
 	int signal_fd;			  /* a signalfd with the signals that end a run */

@@ -19,7 +19,7 @@
 #include "vmm/core/exit_status.h"
 #include "vmm/stats/exitstat.h"
 #include "vmm/host/cpus.h"
-#include "vmm/image.h"
+#include "vmm/images.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine.h"
 #include "vmm/vcpu.h"
@@ -33,9 +33,7 @@ struct run {
 	const struct config *config;
 	const struct log *log;
 	struct kvm kvm;
-	struct image_file kernel;
-	struct image_file initrd;
-	struct boot_image image; /* its bytes are valid only before the first life */
+	struct images images;
 	struct hostcpus host;
 	unsigned int *cpu_of; /* NULL without --pin */
 	struct board board;
@@ -52,20 +50,6 @@ struct run {
 };
 
 /* ---- before there is a machine ---------------------------------------------------------- */
-
-static int identify_image(struct run *run, struct err *err)
-{
-	int ret = image_open(&run->kernel, "--kernel", run->config->kernel, err);
-
-	if (ret == 0 && run->config->initrd != NULL)
-		ret = image_open(&run->initrd, "--initrd", run->config->initrd, err);
-	if (ret == 0)
-		ret = image_map(&run->kernel, true, err);
-	if (ret < 0)
-		return ret;
-	ret = boot_identify(run->kernel.bytes, run->kernel.len, &run->image, err);
-	return ret < 0 ? err_prefix(err, ret, "--kernel %s", run->config->kernel) : 0;
-}
 
 static int place_vcpus(struct run *run, struct err *err)
 {
@@ -209,19 +193,19 @@ static bool wants_rng(const struct run *run)
 
 	if (config->rng != TRI_AUTO)
 		return config->rng == TRI_ON;
-	return run->image.is_linux && config->nr_disks + config->nr_nets < MEMMAP_MAX_SLOTS;
+	return run->images.image.is_linux && config->nr_disks + config->nr_nets < MEMMAP_MAX_SLOTS;
 }
 
 static int prepare(struct run *run, struct err *err)
 {
 	const struct config *config = run->config;
-	int ret = identify_image(run, err);
+	int ret = images_open(&run->images, config, err);
 
 	if (ret == 0)
 		ret = place_vcpus(run, err);
 	if (ret < 0)
 		return ret;
-	describe_board(&run->board, config, &run->image);
+	describe_board(&run->board, config, &run->images.image);
 	ret = kvm_open(&run->kvm, err);
 	if (ret == 0)
 		ret = check_cpu_limits(run, err);
@@ -361,8 +345,7 @@ static int live(struct run *run, struct run_end *end, struct err *err)
 		.board = &run->board,
 		.cpu_of = run->cpu_of,
 		.host = &run->host,
-		.kernel = &run->kernel,
-		.initrd = run->config->initrd != NULL ? &run->initrd : NULL,
+		.images = &run->images,
 		.cpuid = &run->cpuid,
 		.stat = run->stat,
 		.signal_fd = run->signal_fd,
@@ -388,7 +371,7 @@ static void dry_run(const struct run *run)
 	struct describe_print what = {
 		.board = &run->board,
 		.config = run->config,
-		.image = &run->image,
+		.image = &run->images.image,
 		.cpu_of = run->cpu_of,
 		.host_kind = host_kind_sentence(run->kvm.kind),
 	};
@@ -411,8 +394,7 @@ static int clean_up(struct run *run)
 	kvm_close(&run->kvm);
 	free(run->cpu_of);
 	hostcpus_free(&run->host);
-	image_close(&run->initrd);
-	image_close(&run->kernel);
+	images_close(&run->images);
 	return ret;
 }
 
@@ -422,8 +404,6 @@ int run(const struct config *config, const struct log *log, struct run_end *end,
 		.config = config,
 		.log = log,
 		.kvm = {.fd = -1},
-		.kernel = {.fd = -1},
-		.initrd = {.fd = -1},
 		.signal_fd = -1,
 	};
 	int ret = prepare(&run, err);

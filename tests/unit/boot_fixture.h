@@ -22,11 +22,20 @@
 
 #define MIB (1ull << 20)
 
+/* What a module's bytes come from. */
+struct module_source {
+	const void *bytes;
+	size_t len;
+};
+
 struct boot_fixture {
 	uint8_t file[32768];
 	size_t size;
 	struct boot_image image;
 	struct board board;
+	struct boot_module module[BOOT_MAX_MODULES];
+	struct module_source source[BOOT_MAX_MODULES];
+	struct boot_modules modules;
 	struct boot_plan plan;
 	struct boot_entry entry;
 	struct gmem mem;
@@ -158,21 +167,64 @@ static inline void must_refuse(struct boot_fixture *f, const char *why)
 	must_say(f, why);
 }
 
-static inline int plan(struct boot_fixture *f, uint64_t initrd_size, uint64_t fdt_size)
+static inline int read_module_bytes(void *ctx, void *to, struct err *err)
+{
+	struct module_source *source = ctx;
+
+	(void)err;
+	memcpy(to, source->bytes, source->len);
+	return 0;
+}
+
+static inline void add_module(struct boot_fixture *f, bool is_initrd, const void *bytes, size_t len,
+			      const char *string)
+{
+	unsigned int i = f->modules.nr++;
+
+	f->modules.module = f->module;
+	f->source[i] = (struct module_source){bytes, len};
+	f->module[i] = (struct boot_module){
+		.option = is_initrd ? "--initrd" : "--module",
+		.path = "file",
+		.is_initrd = is_initrd,
+		.string = string,
+		.size_bytes = len,
+		.read = read_module_bytes,
+		.ctx = &f->source[i],
+	};
+}
+
+static inline int plan_modules(struct boot_fixture *f, uint64_t fdt_size)
 {
 	f->err.text[0] = '\0';
-	return boot_plan(&f->image, &f->board, initrd_size, fdt_size, &f->plan, &f->err);
+	return boot_plan(&f->image, &f->board, &f->modules, fdt_size, &f->plan, &f->err);
+}
+
+static inline int plan(struct boot_fixture *f, uint64_t initrd_size, uint64_t fdt_size)
+{
+	f->modules.nr = 0;
+	if (initrd_size)
+		add_module(f, true, NULL, initrd_size, NULL);
+	return plan_modules(f, fdt_size);
 }
 
 /* identify, plan, load: the whole way. */
+static inline void must_load_modules(struct boot_fixture *f, size_t fdt_size)
+{
+	must_identify(f);
+	if (plan_modules(f, fdt_size))
+		fail_msg("no plan: %s", f->err.text);
+	if (boot_load(&f->image, &f->board, &f->modules, &f->plan, &f->mem, &f->entry, &f->err))
+		fail_msg("not loaded: %s", f->err.text);
+}
+
 static inline void must_load(struct boot_fixture *f, const void *initrd, size_t initrd_size,
 			     size_t fdt_size)
 {
-	must_identify(f);
-	if (plan(f, initrd_size, fdt_size))
-		fail_msg("no plan: %s", f->err.text);
-	if (boot_load(&f->image, &f->board, &f->plan, initrd, &f->mem, &f->entry, &f->err))
-		fail_msg("not loaded: %s", f->err.text);
+	f->modules.nr = 0;
+	if (initrd_size)
+		add_module(f, true, initrd, initrd_size, NULL);
+	must_load_modules(f, fdt_size);
 }
 
 /* The state that the 32-bit protocols ask for: flat segments from a GDT in guest RAM. */

@@ -209,7 +209,7 @@ static void the_zero_page_says_what_zero_page_rst_lists(void **state)
 	assert_int_equal(f->ram[ZERO_PAGE + 0x210], 0xff); /* type_of_loader */
 	assert_int_equal(f->ram[ZERO_PAGE + 0x211], 0x01); /* loadflags */
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x214), BZ_PREF_ADDRESS);
-	assert_int_equal(ram32(f, ZERO_PAGE + 0x218), f->plan.initrd_start);
+	assert_int_equal(ram32(f, ZERO_PAGE + 0x218), f->plan.module[0].start);
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x21c), 7);
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x0c0), 0);
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x0c4), 0);
@@ -218,7 +218,7 @@ static void the_zero_page_says_what_zero_page_rst_lists(void **state)
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x268), 0x12345678);
 	assert_int_equal(ram32(f, ZERO_PAGE + 0x26c), 0);
 	assert_string_equal(ram_string(f, MEMMAP_CMDLINE), "console=ttyS0");
-	assert_memory_equal(f->ram + f->plan.initrd_start, "initrd!", 7);
+	assert_memory_equal(f->ram + f->plan.module[0].start, "initrd!", 7);
 }
 
 /* A kernel that reads both would find every CPU and every virtio-mmio slot twice. */
@@ -245,7 +245,7 @@ static void linux_gets_the_device_tree_only_where_it_ignores_acpi(void **state)
 		make_bzimage(f);
 		f->board.cmdline = cases[i].cmdline;
 		must_load(f, NULL, 0, 1000);
-		fdt = f->plan.fdt_start;
+		fdt = f->plan.fdt.start;
 		if (!cases[i].given) {
 			assert_int_equal(ram64(f, ZERO_PAGE + 0x250), 0);
 			continue;

@@ -29,3 +29,14 @@ unsigned int board_node_cpus(const struct board *board, unsigned int node, unsig
 		return 0;
 	return per_node < board->topo.nr_cpus - *first ? per_node : board->topo.nr_cpus - *first;
 }
+
+uint64_t board_ram_from(const struct board *board, uint64_t start)
+{
+	for (unsigned int i = 0; i < board->nr_ranges; i++) {
+		const struct board_range *r = &board->range[i];
+
+		if (r->type == BOARD_RAM && r->start <= start && start - r->start < r->size_bytes)
+			return r->size_bytes - (start - r->start);
+	}
+	return 0;
+}

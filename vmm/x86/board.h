@@ -71,6 +71,9 @@ static inline unsigned int board_cpu_node(const struct board *board, unsigned in
 /* The way back: how many vCPUs belong to a node; they follow each other from *first on. */
 unsigned int board_node_cpus(const struct board *board, unsigned int node, unsigned int *first);
 
+/* Bytes of RAM from `start` to the end of its range; 0 if there is none. */
+uint64_t board_ram_from(const struct board *board, uint64_t start);
+
 /* Lays `hva`, guest RAM as one mapping, out around the 32-bit hole. 0 or -errno. */
 int board_map_ram(struct gmem *mem, uint64_t size_bytes, void *hva);
 

@@ -2,16 +2,17 @@
 /*
  * Every guest-physical address, port and interrupt of the x86 machine, in one map.
  *
+ *	0x0000_0000  the 8086's interrupt vectors, all zero
+ *	0x0000_0400  BIOS data area: the size of base memory
  *	0x0000_0500  GDT for the entry states that need one
- *	0x0000_6000  PVH start info, module list, memory map; Multiboot information
+ *	0x0000_1000  free for an image that wants low memory, up to 640 KiB, but for:
  *	0x0000_7000  Linux zero page (struct boot_params)
  *	0x0000_8000  stack for 64-bit entries, growing down from 0x9000
  *	0x0000_9000  identity page tables (PML4, PDPT, four page directories)
- *	0x0001_0000  kernel command line
- *	0x000a_0000  ACPI tables (reserved; there is no VGA, so this is plain RAM)
- *	0x000e_0000  ACPI RSDP, where a BIOS would leave it (ACPI 6.5, 5.2.5.1)
- *	0x000f_fff0  the 8086's reset vector, where a BIOS would begin
- *	0x0010_0000  images
+ *	0x0001_0000  Linux command line; what PVH and Multiboot kernels are told, which keeps off
+ *the image 0x000a_0000  ACPI tables (reserved; there is no VGA, so this is plain RAM) 0x000e_0000
+ *ACPI RSDP, where a BIOS would leave it (ACPI 6.5, 5.2.5.1) 0x000f_fff0  the 8086's reset vector,
+ *where a BIOS would begin 0x0010_0000  images
  *	   ...       initrd, then the device tree, at the top of the RAM below 3 GiB
  *	0xc000_0000  end of low RAM, beginning of the 32-bit hole
  *	0xd000_0000  virtio-mmio slots, one page each
@@ -23,11 +24,15 @@
 #ifndef X86_MEMMAP_H
 #define X86_MEMMAP_H
 
+#define MEMMAP_BDA_EBDA	    0x40eu /* a word: segment of the extended BIOS data area; 0: none */
+#define MEMMAP_BDA_BASE_KIB 0x413u /* a word: RAM from 0 on, in KiB */
 #define MEMMAP_GDT	    0x500u
-#define MEMMAP_START_INFO   0x6000u
+#define MEMMAP_LOW_FREE	    0x1000u
 #define MEMMAP_ZERO_PAGE    0x7000u
+#define MEMMAP_STACK	    0x8000u
 #define MEMMAP_STACK_TOP    0x9000u
-#define MEMMAP_PAGE_TABLES  0x9000u /* 6 pages */
+#define MEMMAP_PAGE_TABLES  0x9000u
+#define MEMMAP_TABLES_END   0xf000u
 #define MEMMAP_CMDLINE	    0x10000u
 #define MEMMAP_CMDLINE_MAX  0x10000u /* bytes, with the final NUL */
 #define MEMMAP_LOW_RAM_END  0xa0000u /* 640 KiB */

@@ -4,8 +4,9 @@
  *
  * Pure functions: no KVM, no file descriptors, so that the loaders can be tested and fuzzed on any
  * host. One image format a file: linux.c (bzImage), elf_note.c (tinyvmm's own note, PVH,
- * other ELF64) on elf.c (headers and segments), pvh.c, multiboot.c. boot.c tells
- * them apart by content and does what they share, state.c makes the entry states, seen.c
+ * other ELF64) on elf.c (headers and segments), pvh.c, multiboot.c. boot.c has the table of
+ * formats, tells them apart by content and loads; place.c decides what goes where; handover.c
+ * writes what PVH and Multiboot kernels are told; state.c makes the entry states, seen.c
  * names what is no image, gzip.c inflates.
  *
  * The order of calls: boot_identify(), boot_plan() which decides where everything goes and
@@ -46,7 +47,7 @@ struct boot_image {
 	bool wants_acpi;
 	bool is_linux;	      /* bzImage, or a PVH kernel: wants virtio-rng and a serial console */
 	uint32_t cmdline_max; /* bytes without the NUL that the image accepts */
-	uint64_t initrd_max_addr; /* highest address the initrd's last byte may have */
+	uint64_t initrd_max_addr; /* highest address a module's last byte may have */
 	uint64_t start, end;	  /* guest-physical span that the image occupies once loaded */
 	uint32_t init_size_align; /* bzImage: kernel_alignment; else 0 */
 };
@@ -65,31 +66,58 @@ int boot_gunzip(const uint8_t *bytes, size_t size, size_t max_bytes, uint8_t **o
  */
 int boot_identify(const uint8_t *bytes, size_t size, struct boot_image *image, struct err *err);
 
-/*
- * Where everything goes. Sizes of 0 mean: not there. The 16 bytes before the device tree are
- * reserved with it: Linux wants a struct setup_data there (boot.rst, "setup_data").
- */
-struct boot_plan {
-	uint64_t initrd_start;
-	uint64_t initrd_size;
-	uint64_t fdt_start;
-	uint64_t fdt_size;
+#define BOOT_MAX_MODULES 16
+
+/* A file that goes along with the image: the initrd, which comes first, or a module. */
+struct boot_module {
+	const char *option; /* "--initrd" or "--module", for messages */
+	const char *path;   /* the same */
+	bool is_initrd;
+	const char *string; /* what PVH and Multiboot kernels find with it, or NULL */
+	uint64_t size_bytes;
+	/* Copies size_bytes into guest RAM at `to`. 0 or -errno with a message. */
+	int (*read)(void *ctx, void *to, struct err *err);
+	void *ctx;
+};
+
+struct boot_modules {
+	unsigned int nr; /* at most BOOT_MAX_MODULES */
+	const struct boot_module *module;
+};
+
+/* Size 0: not there. */
+struct boot_place {
+	uint64_t start;
+	uint64_t size_bytes;
 };
 
 /*
- * Places initrd and device tree (on pages of their own, as high as the image's limits and low RAM
- * allow) and checks that image, initrd and command line fit `board`. -ENOMEM / -E2BIG with a
- * message that names the option (--mem, --initrd, --append) and the remedy.
+ * Where everything goes. The 16 bytes before the device tree are reserved with it: Linux wants a
+ * struct setup_data there (boot.rst, "setup_data").
  */
-int boot_plan(const struct boot_image *image, const struct board *board, uint64_t initrd_size,
-	      uint64_t fdt_size, struct boot_plan *plan, struct err *err);
+struct boot_plan {
+	struct boot_place module[BOOT_MAX_MODULES]; /* [0] is the initrd, if there is one */
+	struct boot_place fdt;
+	struct boot_place handover; /* PVH, Multiboot: the start information and its strings */
+};
 
 /*
- * Loads image, initrd and command line into guest RAM and fills the entry state. The device tree
- * (plan->fdt_*) and ACPI tables are in place by then. 0 or -errno with a message.
+ * Places modules and device tree (on pages of their own, as high as the image's limits and low RAM
+ * allow) and what the image is told, and checks that image, modules and command line fit `board`.
+ * -EINVAL, -ENOMEM or -E2BIG with a message that names the option (--mem, --initrd, --module,
+ * --append) and the remedy.
+ */
+int boot_plan(const struct boot_image *image, const struct board *board,
+	      const struct boot_modules *modules, uint64_t fdt_size, struct boot_plan *plan,
+	      struct err *err);
+
+/*
+ * Loads image, modules and command line into guest RAM and fills the entry state. The device tree
+ * (plan->fdt) and ACPI tables are in place by then. `modules` are those of the plan. 0 or -errno
+ * with a message.
  */
 int boot_load(const struct boot_image *image, const struct board *board,
-	      const struct boot_plan *plan, const uint8_t *initrd, struct gmem *mem,
+	      const struct boot_modules *modules, const struct boot_plan *plan, struct gmem *mem,
 	      struct boot_entry *entry, struct err *err);
 
 #endif

@@ -180,7 +180,7 @@ Elf64_Phdr boot_elf_phdr(const struct elf_file *elf, unsigned int i)
 	};
 }
 
-static int check_segment(const struct elf_file *elf, const Elf64_Phdr *phdr, unsigned int i,
+static int check_segment(const struct boot_image *image, const Elf64_Phdr *phdr, unsigned int i,
 			 struct err *err)
 {
 	char what[32];
@@ -190,13 +190,13 @@ static int check_segment(const struct elf_file *elf, const Elf64_Phdr *phdr, uns
 			       "corrupt ELF: segment %u has 0x%" PRIx64
 			       " bytes in the file but 0x%" PRIx64 " in memory",
 			       i, phdr->p_filesz, phdr->p_memsz);
-	if (!boot_inside(phdr->p_offset, phdr->p_filesz, elf->size))
+	if (!boot_inside(phdr->p_offset, phdr->p_filesz, image->size))
 		return err_set(err, -ENOEXEC,
 			       "truncated ELF: segment %u takes 0x%" PRIx64 " bytes at 0x%" PRIx64
 			       ", the file has 0x%zx",
-			       i, phdr->p_filesz, phdr->p_offset, elf->size);
+			       i, phdr->p_filesz, phdr->p_offset, image->size);
 	snprintf(what, sizeof(what), "ELF segment %u", i);
-	return boot_check_area(phdr->p_paddr, phdr->p_memsz, what, err);
+	return boot_check_area(image, phdr->p_paddr, phdr->p_memsz, what, err);
 }
 
 static bool is_loaded(const Elf64_Phdr *phdr)
@@ -220,7 +220,7 @@ int boot_elf_check_segments(struct boot_image *image, struct err *err)
 
 		if (!is_loaded(&phdr))
 			continue;
-		ret = check_segment(&elf, &phdr, i, err);
+		ret = check_segment(image, &phdr, i, err);
 		if (ret)
 			return ret;
 		/* Segments may overlap; their sum bounds the work on a forged file. */

@@ -221,15 +221,34 @@ int boot_elf_identify(struct boot_image *image, struct err *err)
 	return boot_elf_check_segments(image, err);
 }
 
-int boot_elf_load(struct boot_job *job)
+static int load_elf64(struct boot_job *job)
 {
 	int ret = boot_elf_load_segments(job);
 
 	if (ret)
 		return ret;
-	job->entry->rdi = job->plan->fdt_size ? job->plan->fdt_start : 0;
+	job->entry->rdi = job->plan->fdt.size_bytes ? job->plan->fdt.start : 0;
 	job->entry->rsi = 0; /* this vCPU's number */
 	job->entry->rsp = MEMMAP_STACK_TOP;
 	job->entry->all_cpus = job->image->note_flags & TINYVMM_NOTE_ALL_CPUS;
 	return boot_enter_long(job);
 }
+
+#define LONG_MODE_RESERVED                                                       \
+	{                                                                        \
+		MEMMAP_STACK, MEMMAP_TABLES_END, "the stack and the page tables" \
+	}
+
+const struct boot_format boot_format_tinyvmm = {
+	.name = "tinyvmm payload",
+	.matches = boot_elf_matches,
+	.identify = boot_elf_identify,
+	.load = load_elf64,
+	.reserved = LONG_MODE_RESERVED,
+};
+
+const struct boot_format boot_format_elf64 = {
+	.name = "64-bit ELF",
+	.load = load_elf64,
+	.reserved = LONG_MODE_RESERVED,
+};

@@ -2,9 +2,10 @@
 /*
  * What the image loaders share among themselves. Only the files of this folder include it.
  *
- * A format has three functions: ..._matches() looks at the magic only, ..._identify() validates the
- * headers and fills the image, ..._load() writes guest RAM. A load function may rely on what its
- * identify function checked, because the bytes do not change in between.
+ * A format is a row of the table in boot.c, which its own file fills: matches() looks at the magic
+ * only, identify() validates the headers and fills the image, load() writes guest RAM. A load
+ * function may rely on what its identify function checked, because the bytes do not change in
+ * between.
  */
 #ifndef VMM_X86_BOOT_INTERNAL_H
 #define VMM_X86_BOOT_INTERNAL_H
@@ -41,14 +42,50 @@ static inline bool boot_inside(uint64_t offset, uint64_t len, uint64_t size)
 struct boot_job {
 	const struct boot_image *image;
 	const struct board *board;
+	const struct boot_modules *modules;
 	const struct boot_plan *plan;
 	struct gmem *mem;
 	struct boot_entry *entry;
 	struct err *err;
 };
 
-/* boot.c: -ENOEXEC with a message if [start, start + size) touches what is not for images. */
-int boot_check_area(uint64_t start, uint64_t size, const char *what, struct err *err);
+/* A stretch of guest memory that is not for images; the end is not part of it. */
+struct boot_reserved {
+	uint64_t start, end;
+	const char *what;
+};
+
+struct boot_format {
+	const char *name; /* "PVH kernel" */
+	/* NULL, both: the identify() of another format finds it. */
+	bool (*matches)(const uint8_t *bytes, size_t size);
+	int (*identify)(struct boot_image *image, struct err *err);
+	int (*load)(struct boot_job *job);
+	/* Its own, besides what no image may touch. All zero: none. */
+	struct boot_reserved reserved;
+	bool takes_modules; /* else only an initrd */
+	/* The start information (handover.c): 0 if the image gets none. */
+	size_t handover_bytes;	      /* without modules and strings; a multiple of 8 */
+	size_t handover_module_bytes; /* for each module */
+	const char *argv0;	      /* what the command line begins with */
+};
+
+extern const struct boot_format boot_format_linux64;
+extern const struct boot_format boot_format_linux32;
+extern const struct boot_format boot_format_pvh;
+extern const struct boot_format boot_format_tinyvmm;
+extern const struct boot_format boot_format_elf64;
+extern const struct boot_format boot_format_multiboot;
+
+/* boot.c */
+const struct boot_format *boot_format(enum boot_protocol protocol);
+
+/*
+ * place.c: -ENOEXEC with a message if [start, start + size) touches what is not for images of
+ * image->protocol.
+ */
+int boot_check_area(const struct boot_image *image, uint64_t start, uint64_t size, const char *what,
+		    struct err *err);
 
 /* seen.c: fills `err` with what a foreign file looks like and what is accepted; -ENOEXEC. */
 int boot_refuse_foreign(const uint8_t *bytes, size_t size, struct err *err);
@@ -63,13 +100,27 @@ int boot_put(struct boot_job *job, uint64_t to, const void *from, size_t len, co
 int boot_enter_protected(struct boot_job *job);
 int boot_enter_long(struct boot_job *job);
 
-/* Writes `prefix` and the board's command line, NUL-terminated, at MEMMAP_CMDLINE. */
-int boot_put_cmdline(struct boot_job *job, const char *prefix);
+/*
+ * handover.c: what a PVH or Multiboot kernel is told lies in one piece, plan->handover: the
+ * format's own structures, its module list, then strings.
+ */
+struct boot_handover {
+	uint64_t start;	      /* of the format's structures */
+	uint64_t modules;     /* of the module list */
+	uint64_t cmdline;     /* of the command line, argv0 first */
+	uint64_t next_string; /* where the next module's string goes */
+};
 
-/* linux.c */
-bool boot_linux_matches(const uint8_t *bytes, size_t size);
-int boot_linux_identify(struct boot_image *image, struct err *err);
-int boot_linux_load(struct boot_job *job);
+/* How many bytes of it this image needs; 0 if its format has none. */
+uint64_t boot_handover_size(const struct boot_image *image, const struct board *board,
+			    const struct boot_modules *modules);
+
+/* Lays it out and writes the command line. */
+int boot_handover_begin(struct boot_job *job, struct boot_handover *handover);
+
+/* Writes the string of module `i` and its address to *at, 0 if it has none. */
+int boot_handover_string(struct boot_job *job, struct boot_handover *handover, unsigned int i,
+			 uint64_t *at);
 
 /*
  * elf.c: the header of either class, as wide as the wider one. A program header may be asked
@@ -97,14 +148,9 @@ int boot_elf_load_segments(struct boot_job *job);
 
 /* elf_note.c: also finds Multiboot kernels that are ELF. */
 int boot_elf_identify(struct boot_image *image, struct err *err);
-int boot_elf_load(struct boot_job *job); /* BOOT_TINYVMM, BOOT_ELF64 */
-
-/* pvh.c */
-int boot_pvh_load(struct boot_job *job);
 
 /* multiboot.c */
 bool boot_multiboot_matches(const uint8_t *bytes, size_t size);
 int boot_multiboot_identify(struct boot_image *image, struct err *err);
-int boot_multiboot_load(struct boot_job *job);
 
 #endif

@@ -34,7 +34,7 @@
 _Static_assert(sizeof(struct boot_params) == BOOT_PAGE_SIZE, "the zero page is a page");
 _Static_assert(offsetof(struct boot_params, hdr) == HEADER_OFFSET, "as in boot.rst");
 
-bool boot_linux_matches(const uint8_t *bytes, size_t size)
+static bool linux_matches(const uint8_t *bytes, size_t size)
 {
 	uint32_t magic;
 	uint16_t flag;
@@ -131,7 +131,7 @@ static int place(struct boot_image *image, const struct setup_header *header, st
 	return 0;
 }
 
-int boot_linux_identify(struct boot_image *image, struct err *err)
+static int identify_linux(struct boot_image *image, struct err *err)
 {
 	struct setup_header header;
 	size_t header_end = HEADER_MAGIC_AT + image->bytes[HEADER_JUMP_AT];
@@ -192,7 +192,7 @@ static bool gives_device_tree(const struct boot_job *job)
 	const char *cmdline = job->board->cmdline;
 	const char *at = cmdline;
 
-	if (job->plan->fdt_size == 0)
+	if (job->plan->fdt.size_bytes == 0)
 		return false;
 	for (; (at = strstr(at, word)) != NULL; at += strlen(word)) {
 		char after = at[strlen(word)];
@@ -206,6 +206,7 @@ static bool gives_device_tree(const struct boot_job *job)
 static void fill_header(struct boot_params *params, const struct boot_job *job)
 {
 	const struct boot_plan *plan = job->plan;
+	const struct boot_place *initrd = &plan->module[0];
 	struct setup_header *header = &params->hdr;
 
 	header->type_of_loader = LOADER_UNDEFINED;
@@ -214,12 +215,12 @@ static void fill_header(struct boot_params *params, const struct boot_job *job)
 	/* heap_end_ptr stays: the heap is the real-mode setup code's, which does not run. */
 	header->loadflags &= (uint8_t) ~(KEEP_SEGMENTS | CAN_USE_HEAP);
 	header->cmd_line_ptr = MEMMAP_CMDLINE;
-	header->ramdisk_image = (uint32_t)plan->initrd_start;
-	header->ramdisk_size = (uint32_t)plan->initrd_size;
-	params->ext_ramdisk_image = (uint32_t)(plan->initrd_start >> 32);
-	params->ext_ramdisk_size = (uint32_t)(plan->initrd_size >> 32);
+	header->ramdisk_image = (uint32_t)initrd->start;
+	header->ramdisk_size = (uint32_t)initrd->size_bytes;
+	params->ext_ramdisk_image = (uint32_t)(initrd->start >> 32);
+	params->ext_ramdisk_size = (uint32_t)(initrd->size_bytes >> 32);
 	header->setup_data =
-		gives_device_tree(job) ? plan->fdt_start - sizeof(struct setup_data) : 0;
+		gives_device_tree(job) ? plan->fdt.start - sizeof(struct setup_data) : 0;
 	if (job->image->wants_acpi)
 		params->acpi_rsdp_addr = MEMMAP_RSDP;
 }
@@ -228,11 +229,11 @@ static void fill_header(struct boot_params *params, const struct boot_job *job)
 static int put_setup_data(struct boot_job *job)
 {
 	const struct boot_plan *plan = job->plan;
-	struct setup_data node = {.type = SETUP_DTB, .len = (uint32_t)plan->fdt_size};
+	struct setup_data node = {.type = SETUP_DTB, .len = (uint32_t)plan->fdt.size_bytes};
 
 	if (!gives_device_tree(job))
 		return 0;
-	return boot_put(job, plan->fdt_start - sizeof(node), &node, sizeof(node),
+	return boot_put(job, plan->fdt.start - sizeof(node), &node, sizeof(node),
 			"the device tree's setup_data");
 }
 
@@ -252,7 +253,14 @@ static int put_zero_page(struct boot_job *job)
 	return boot_put(job, MEMMAP_ZERO_PAGE, &params, sizeof(params), "the zero page");
 }
 
-int boot_linux_load(struct boot_job *job)
+static int put_cmdline(struct boot_job *job)
+{
+	const char *cmdline = job->board->cmdline;
+
+	return boot_put(job, MEMMAP_CMDLINE, cmdline, strlen(cmdline) + 1, "the command line");
+}
+
+static int load_linux(struct boot_job *job)
 {
 	const struct boot_image *image = job->image;
 	struct setup_header header;
@@ -265,7 +273,7 @@ int boot_linux_load(struct boot_job *job)
 		       "the Linux kernel");
 	if (ret)
 		return ret;
-	ret = boot_put_cmdline(job, "");
+	ret = put_cmdline(job);
 	if (ret)
 		return ret;
 	ret = put_setup_data(job);
@@ -279,3 +287,16 @@ int boot_linux_load(struct boot_job *job)
 	job->entry->rsi = MEMMAP_ZERO_PAGE;
 	return image->protocol == BOOT_LINUX64 ? boot_enter_long(job) : boot_enter_protected(job);
 }
+
+/* Linux is placed at 1 MiB or above, so nothing below that has to be kept from it. */
+const struct boot_format boot_format_linux64 = {
+	.name = "Linux bzImage (64-bit entry)",
+	.matches = linux_matches,
+	.identify = identify_linux,
+	.load = load_linux,
+};
+
+const struct boot_format boot_format_linux32 = {
+	.name = "Linux bzImage (32-bit entry)",
+	.load = load_linux,
+};

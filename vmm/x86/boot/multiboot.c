@@ -66,18 +66,16 @@ struct multiboot_mmap_entry {
 	uint32_t type;
 } __attribute__((packed));
 
-/* All of it in one piece, so that it is written at once; fits the page that memmap.h gives it. */
 struct multiboot_area {
 	struct multiboot_info info;
-	struct multiboot_module module;
 	struct multiboot_mmap_entry mmap[BOARD_MAX_RANGES];
 	char loader_name[8];
+	uint32_t padding;
 };
 
 _Static_assert(sizeof(struct multiboot_info) == 116, "as in 3.3");
 _Static_assert(sizeof(struct multiboot_mmap_entry) == 24, "as in 3.3");
-_Static_assert(MEMMAP_START_INFO + sizeof(struct multiboot_area) <= MEMMAP_ZERO_PAGE,
-	       "fits its page");
+_Static_assert(sizeof(struct multiboot_area) % 8 == 0, "the module list behind it is aligned");
 
 /* Finds the header and copies as much of it as the file has. */
 static bool find_header(const uint8_t *bytes, size_t size, struct multiboot_header *header,
@@ -182,7 +180,7 @@ static int identify_flat(struct boot_image *image, const struct multiboot_header
 		return err_set(err, -ENOEXEC, "truncated Multiboot header");
 	ret = plan_flat(header, header_offset, image->size, &load, err);
 	if (!ret)
-		ret = boot_check_area(load.addr, load.mem_bytes, "Multiboot image", err);
+		ret = boot_check_area(image, load.addr, load.mem_bytes, "Multiboot image", err);
 	if (ret)
 		return ret;
 	image->start = load.addr;
@@ -235,43 +233,51 @@ int boot_multiboot_identify(struct boot_image *image, struct err *err)
 	return identify_elf(image, err);
 }
 
-/* 3.3: lower memory from 0, upper memory from 1 MiB to the first hole, in KiB. */
-static uint32_t memory_kib(const struct board *board, uint64_t from)
+static int put_modules(struct boot_job *job, struct boot_handover *handover)
 {
-	for (unsigned int i = 0; i < board->nr_ranges; i++) {
-		const struct board_range *r = &board->range[i];
+	int ret = 0;
 
-		if (r->type == BOARD_RAM && r->start <= from && from - r->start < r->size_bytes)
-			return (uint32_t)((r->size_bytes - (from - r->start)) >> 10);
+	for (unsigned int i = 0; !ret && i < job->modules->nr; i++) {
+		const struct boot_place *place = &job->plan->module[i];
+		struct multiboot_module module = {
+			.start = (uint32_t)place->start,
+			.end = (uint32_t)(place->start + place->size_bytes),
+		};
+		uint64_t string;
+
+		ret = boot_handover_string(job, handover, i, &string);
+		module.string = (uint32_t)string;
+		if (!ret)
+			ret = boot_put(job, handover->modules + i * sizeof(module), &module,
+				       sizeof(module), "the Multiboot module list");
 	}
-	return 0;
+	return ret;
 }
 
-static int put_info(struct boot_job *job)
+static int put_info(struct boot_job *job, const struct boot_handover *handover)
 {
-	const struct boot_plan *plan = job->plan;
 	const struct board *board = job->board;
+	const uint32_t start = (uint32_t)handover->start;
 	struct multiboot_area area = {
 		.info =
 			{
 				.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER_NAME,
-				.mem_lower_kib = memory_kib(board, 0),
-				.mem_upper_kib = memory_kib(board, MEMMAP_IMAGE),
-				.cmdline = MEMMAP_CMDLINE,
-				.mmap_addr =
-					MEMMAP_START_INFO + offsetof(struct multiboot_area, mmap),
-				.boot_loader_name = MEMMAP_START_INFO +
-						    offsetof(struct multiboot_area, loader_name),
+				/* 3.3: lower memory from 0, upper from 1 MiB to the first hole */
+				.mem_lower_kib = (uint32_t)(board_ram_from(board, 0) >> 10),
+				.mem_upper_kib =
+					(uint32_t)(board_ram_from(board, MEMMAP_IMAGE) >> 10),
+				.cmdline = (uint32_t)handover->cmdline,
+				.mmap_addr = start + offsetof(struct multiboot_area, mmap),
+				.boot_loader_name =
+					start + offsetof(struct multiboot_area, loader_name),
 			},
 		.loader_name = "tinyvmm",
 	};
 
-	if (plan->initrd_size) {
+	if (job->modules->nr) {
 		area.info.flags |= INFO_MODULES;
-		area.info.mods_count = 1;
-		area.info.mods_addr = MEMMAP_START_INFO + offsetof(struct multiboot_area, module);
-		area.module.start = (uint32_t)plan->initrd_start;
-		area.module.end = (uint32_t)(plan->initrd_start + plan->initrd_size);
+		area.info.mods_count = job->modules->nr;
+		area.info.mods_addr = (uint32_t)handover->modules;
 	}
 	for (unsigned int i = 0; i < board->nr_ranges; i++) {
 		area.mmap[i] = (struct multiboot_mmap_entry){
@@ -282,7 +288,7 @@ static int put_info(struct boot_job *job)
 		};
 		area.info.mmap_length += (uint32_t)sizeof(area.mmap[i]);
 	}
-	return boot_put(job, MEMMAP_START_INFO, &area, sizeof(area), "the Multiboot information");
+	return boot_put(job, start, &area, sizeof(area), "the Multiboot information");
 }
 
 static int load_flat(struct boot_job *job, const struct multiboot_header *header, size_t offset)
@@ -297,9 +303,10 @@ static int load_flat(struct boot_job *job, const struct multiboot_header *header
 			"the Multiboot image");
 }
 
-int boot_multiboot_load(struct boot_job *job)
+static int load_multiboot(struct boot_job *job)
 {
 	struct multiboot_header header;
+	struct boot_handover handover;
 	size_t offset;
 	int ret;
 
@@ -310,12 +317,25 @@ int boot_multiboot_load(struct boot_job *job)
 	else
 		ret = boot_elf_load_segments(job);
 	if (!ret)
-		ret = boot_put_cmdline(job, ARGV0);
+		ret = boot_handover_begin(job, &handover);
 	if (!ret)
-		ret = put_info(job);
+		ret = put_modules(job, &handover);
+	if (!ret)
+		ret = put_info(job, &handover);
 	if (ret)
 		return ret;
 	job->entry->rax = LOADER_MAGIC;
-	job->entry->rbx = MEMMAP_START_INFO;
+	job->entry->rbx = handover.start;
 	return boot_enter_protected(job);
 }
+
+const struct boot_format boot_format_multiboot = {
+	.name = "Multiboot image",
+	.matches = boot_multiboot_matches,
+	.identify = boot_multiboot_identify,
+	.load = load_multiboot,
+	.takes_modules = true,
+	.handover_bytes = sizeof(struct multiboot_area),
+	.handover_module_bytes = sizeof(struct multiboot_module),
+	.argv0 = ARGV0,
+};

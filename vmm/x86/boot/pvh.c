@@ -37,41 +37,50 @@ struct pvh_memmap_entry {
 	uint32_t reserved;
 };
 
-/* All of it in one piece, so that it is written at once; fits the page that memmap.h gives it. */
 struct pvh_info {
 	struct pvh_start_info start;
-	struct pvh_module module;
 	struct pvh_memmap_entry memmap[BOARD_MAX_RANGES];
 };
 
 _Static_assert(sizeof(struct pvh_start_info) == 56, "as in start_info.h");
 _Static_assert(sizeof(struct pvh_module) == 32, "as in start_info.h");
 _Static_assert(sizeof(struct pvh_memmap_entry) == 24, "as in start_info.h");
-_Static_assert(MEMMAP_START_INFO + sizeof(struct pvh_info) <= MEMMAP_ZERO_PAGE, "fits its page");
 
-static int put_start_info(struct boot_job *job)
+static int put_modules(struct boot_job *job, struct boot_handover *handover)
 {
-	const struct boot_plan *plan = job->plan;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < job->modules->nr; i++) {
+		struct pvh_module module = {
+			.paddr = job->plan->module[i].start,
+			.size = job->plan->module[i].size_bytes,
+		};
+
+		ret = boot_handover_string(job, handover, i, &module.cmdline_paddr);
+		if (!ret)
+			ret = boot_put(job, handover->modules + i * sizeof(module), &module,
+				       sizeof(module), "the PVH module list");
+	}
+	return ret;
+}
+
+static int put_start_info(struct boot_job *job, const struct boot_handover *handover)
+{
 	const struct board *board = job->board;
 	struct pvh_info info = {
 		.start =
 			{
 				.magic = PVH_MAGIC,
 				.version = PVH_VERSION,
-				.cmdline_paddr = MEMMAP_CMDLINE,
+				.nr_modules = job->modules->nr,
+				.modlist_paddr = job->modules->nr ? handover->modules : 0,
+				.cmdline_paddr = handover->cmdline,
 				.rsdp_paddr = MEMMAP_RSDP,
-				.memmap_paddr =
-					MEMMAP_START_INFO + offsetof(struct pvh_info, memmap),
+				.memmap_paddr = handover->start + offsetof(struct pvh_info, memmap),
 				.memmap_entries = board->nr_ranges,
 			},
 	};
 
-	if (plan->initrd_size) {
-		info.start.nr_modules = 1;
-		info.start.modlist_paddr = MEMMAP_START_INFO + offsetof(struct pvh_info, module);
-		info.module.paddr = plan->initrd_start;
-		info.module.size = plan->initrd_size;
-	}
 	for (unsigned int i = 0; i < board->nr_ranges; i++) {
 		info.memmap[i] = (struct pvh_memmap_entry){
 			.addr = board->range[i].start,
@@ -79,19 +88,32 @@ static int put_start_info(struct boot_job *job)
 			.type = board->range[i].type,
 		};
 	}
-	return boot_put(job, MEMMAP_START_INFO, &info, sizeof(info), "the PVH start information");
+	return boot_put(job, handover->start, &info, sizeof(info), "the PVH start information");
 }
 
-int boot_pvh_load(struct boot_job *job)
+static int load_pvh(struct boot_job *job)
 {
+	struct boot_handover handover;
 	int ret = boot_elf_load_segments(job);
 
 	if (!ret)
-		ret = boot_put_cmdline(job, "");
+		ret = boot_handover_begin(job, &handover);
 	if (!ret)
-		ret = put_start_info(job);
+		ret = put_modules(job, &handover);
+	if (!ret)
+		ret = put_start_info(job, &handover);
 	if (ret)
 		return ret;
-	job->entry->rbx = MEMMAP_START_INFO;
+	job->entry->rbx = handover.start;
 	return boot_enter_protected(job);
 }
+
+/* elf_note.c finds it. */
+const struct boot_format boot_format_pvh = {
+	.name = "PVH kernel",
+	.load = load_pvh,
+	.takes_modules = true,
+	.handover_bytes = sizeof(struct pvh_info),
+	.handover_module_bytes = sizeof(struct pvh_module),
+	.argv0 = "",
+};

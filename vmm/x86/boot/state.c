@@ -72,6 +72,9 @@ int boot_enter_protected(struct boot_job *job)
 #define TABLE_ENTRIES (BOOT_PAGE_SIZE / sizeof(uint64_t))
 #define IDENTITY_GIB  4u
 
+_Static_assert(MEMMAP_PAGE_TABLES + (2 + IDENTITY_GIB) * BOOT_PAGE_SIZE == MEMMAP_TABLES_END,
+	       "the tables have the room that memmap.h gives them");
+
 /*
  * One PML4, one PDPT, four page directories: 24 KiB of guest RAM. Larger pages would need less, but
  * not every CPU has them.
@@ -106,15 +109,4 @@ int boot_enter_long(struct boot_job *job)
 	job->entry->rip = job->image->entry;
 	job->entry->cr3 = MEMMAP_PAGE_TABLES;
 	return ret ? ret : put_gdt(job, DESCRIPTOR_CODE64);
-}
-
-int boot_put_cmdline(struct boot_job *job, const char *prefix)
-{
-	size_t prefix_len = strlen(prefix);
-	int ret = boot_put(job, MEMMAP_CMDLINE, prefix, prefix_len, "the command line");
-
-	if (ret)
-		return ret;
-	return boot_put(job, MEMMAP_CMDLINE + prefix_len, job->board->cmdline,
-			strlen(job->board->cmdline) + 1, "the command line");
 }
