@@ -30,8 +30,10 @@ VMM_SRC  := $(wildcard vmm/*.c vmm/*/*.c vmm/x86/*/*.c devices/*.c virtio/*.c)
 VMM_OBJ  := $(VMM_SRC:%.c=$B/obj/%.o)
 # What unit tests may link: all that needs no KVM, or can be given a fake one.
 PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/run.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
-# tinybench: everything under guest/tinybench/; unit tests may link all of it but main().
-TINYBENCH_SRC := $(wildcard guest/tinybench/*.c guest/tinybench/*/*.c)
+# tinybench: everything under guest/tinybench/ but what of tinybench exact runs elsewhere, in QEMU and
+# in the machine that QEMU runs; unit tests may link all of it but main().
+EXACT_ALIEN := guest/tinybench/exact/plugin.c guest/tinybench/exact/level1.c
+TINYBENCH_SRC := $(filter-out $(EXACT_ALIEN),$(wildcard guest/tinybench/*.c guest/tinybench/*/*.c))
 TINYBENCH_LIB := $(filter-out %/main.c,$(TINYBENCH_SRC))
 
 # ---- guests and tests: each file a program ------------------------------------------------------
@@ -46,7 +48,8 @@ UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 .DELETE_ON_ERROR:
 .SECONDARY: # keeps the objects of tests
 
-all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf $B/guest/linux/init
+all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf $B/guest/linux/init \
+	$B/exact/libexact.so $B/exact/level1
 
 help:
 	@echo 'all linux-guest deps demo check check-kvm check-nested check-all mutate bench fuzz lint format install clean'
@@ -61,6 +64,14 @@ $B/tinyvmm: $(VMM_OBJ) Makefile
 # It stands on vmm/core for errors, numbers and names.
 $B/tinybench: $(patsubst %.c,$B/obj/%.o,$(TINYBENCH_SRC) $(wildcard vmm/core/*.c))
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
+
+# What tinybench exact loads into QEMU, and what it starts in the machine that QEMU runs.
+$B/exact/libexact.so: guest/tinybench/exact/plugin.c guest/abi.h $(wildcard guest/tinybench/exact/*.h)
+	@mkdir -p $(@D)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -O2 -shared -fPIC -fvisibility=hidden -o $@ $<
+$B/exact/level1: guest/tinybench/exact/level1.c guest/abi.h
+	@mkdir -p $(@D)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ $<
 
 $B/obj/%.o: %.c
 	@mkdir -p $(@D)

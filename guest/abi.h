@@ -48,7 +48,25 @@
 /* tinyvmm's exit status after `value` at the debug-exit port, as with QEMU's isa-debug-exit. */
 #define TINYVMM_DEBUG_EXIT_STATUS(value) ((((value) << 1) | 1) & 0xff)
 
+/*
+ * Markers for an instrument that watches the CPU from outside, as `tinybench exact` does: an
+ * instruction that does nothing, nopl DISPLACEMENT(%rax,%rax,1), whose displacement is TINYVMM_MARK
+ * with what it means in its low half. On hardware it is eight bytes of nop. START and STOP enclose
+ * what is counted, wherever they are executed; the others are for level 1, before it starts a
+ * program: a number for what follows (0: nothing of interest), as JOB | number, or LIFE | number if
+ * the first START is to be recorded, too, and not taken for a warm-up.
+ */
+#define TINYVMM_MARK	      0x766d0000
+#define TINYVMM_MARK_START    0x0001
+#define TINYVMM_MARK_STOP     0x0002
+#define TINYVMM_MARK_LIFE     0x4000
+#define TINYVMM_MARK_JOB      0x8000
+#define TINYVMM_MARK_JOB_MASK 0x3fff
+
 #ifndef __ASSEMBLER__
+#define TINYVMM_MARKER(what) \
+	__asm__ volatile("nopl %c0(%%rax,%%rax,1)" ::"i"(TINYVMM_MARK | (what)) : "memory")
+
 struct tinyvmm_note {
 	unsigned int version; /* TINYVMM_NOTE_VERSION */
 	unsigned int flags;   /* TINYVMM_NOTE_* */

@@ -7,8 +7,9 @@
 
 /* The command line's words of the form key=value. */
 struct options {
-	unsigned int samples; /* besides the warm-up */
-	unsigned int min_ms;  /* a sample lasts at least so long */
+	unsigned int samples;	 /* besides the warm-up */
+	unsigned int min_ms;	 /* a sample lasts at least so long */
+	unsigned int iterations; /* of a sample, instead; 0: as many as min_ms asks for */
 	unsigned int cpus;
 	unsigned int seconds; /* of `bench idle` */
 	enum env_pages pages;

@@ -116,6 +116,8 @@ static bool parse_option(const struct env *env, const char *word, struct options
 		return parse_bounded(value, 1, 100000, &options->samples);
 	if ((value = value_of(word, "min_ms")))
 		return parse_bounded(value, 1, 60000, &options->min_ms);
+	if ((value = value_of(word, "iterations")))
+		return parse_bounded(value, 0, 1000000, &options->iterations);
 	if ((value = value_of(word, "seconds")))
 		return parse_bounded(value, 0, 3600, &options->seconds);
 	if ((value = value_of(word, "cpus")))

@@ -3,6 +3,7 @@
  * Runs a benchmark: calibrates how many iterations make a sample long enough, takes a warm-up
  * sample and the others, prints each, and has the results checked.
  */
+#include "guest/abi.h"
 #include "guest/bench/bench.h"
 #include "guest/bench/out.h"
 
@@ -38,7 +39,11 @@ static void run_pass(void *arg, unsigned int cpu)
 		.iterations = round->iterations, .cpu = cpu, .state = run->state[cpu]};
 	bench_meet(run);
 	round->start[cpu] = env_ticks();
+	if (cpu == 0)
+		TINYVMM_MARKER(TINYVMM_MARK_START);
 	run->bench->pass(run, pass);
+	if (cpu == 0)
+		TINYVMM_MARKER(TINYVMM_MARK_STOP);
 	round->end[cpu] = env_ticks();
 }
 
@@ -93,7 +98,7 @@ static const char *calibrate(struct run *run, uint64_t *iterations)
 	uint64_t ticks, again;
 	const char *reason;
 
-	*iterations = run->bench->iterations;
+	*iterations = run->bench->iterations ? run->bench->iterations : run->options->iterations;
 	if (*iterations != 0)
 		return NULL;
 	*iterations = 1;
