@@ -22,11 +22,6 @@ int backends_open(struct backends *backends, const struct config *config, bool h
 			break;
 		backends->nr_taps++;
 	}
-	/*
-	 * Last: from here on the terminal is raw. A dry run leaves it, and a console's file, alone.
-	 */
-	if (ret == 0 && !config->dry_run)
-		ret = console_open(&backends->console, &config->console, log, err);
 	if (ret < 0)
 		backends_close(backends, log);
 	return ret;

@@ -17,7 +17,7 @@
 #include "virtio/tap.h"
 
 struct backends {
-	struct console *console;
+	struct console *console; /* opened later, console_open(); backends_close() closes it */
 	unsigned int nr_disks;
 	struct disk disk[CONFIG_MAX_DISKS];
 	const char *disk_path[CONFIG_MAX_DISKS]; /* borrowed from the configuration */

@@ -22,6 +22,7 @@
 #include "vmm/images.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine.h"
+#include "vmm/outputs.h"
 #include "vmm/vcpu.h"
 #include "vmm/x86/cpu.h"
 #include "vmm/x86/guest_cpuid.h"
@@ -38,6 +39,7 @@ struct run {
 	unsigned int *cpu_of; /* NULL without --pin */
 	struct board board;
 	struct backends backends;
+	struct outputs outputs;
 	struct cpuid_table cpuid;
 	struct exitstat **stat; /* one for each vCPU; NULL without --stats */
 	FILE *stats_file;	/* NULL: the table goes to stderr */
@@ -108,19 +110,37 @@ static int prepare_cpuid(struct run *run, struct err *err)
 	return guest_cpuid_make(&run->cpuid, &guest, run->log, err);
 }
 
+static int prepare_outputs(struct run *run, struct err *err)
+{
+	const struct config *config = run->config;
+	struct file_use file[OUTPUTS_MAX_FILES];
+	unsigned int nr = 0;
+
+	file[nr++] = (struct file_use){
+		.option = "--kernel", .path = config->kernel, .fd = run->images.kernel.fd};
+	for (unsigned int i = 0; i < run->images.modules.nr; i++)
+		file[nr++] = (struct file_use){.option = run->images.file[i].option,
+					       .path = run->images.file[i].path,
+					       .fd = run->images.file[i].fd};
+	for (unsigned int i = 0; i < config->nr_disks; i++)
+		file[nr++] = (struct file_use){.option = "--disk",
+					       .path = config->disk[i].path,
+					       .fd = run->backends.disk[i].fd,
+					       .is_written = !config->disk[i].read_only};
+	return outputs_open(&run->outputs, config, file, nr, err);
+}
+
 static int prepare_stats(struct run *run, struct err *err)
 {
 	const struct config *config = run->config;
 
 	if (!config->stats || config->dry_run)
 		return 0;
-	if (config->stats_path != NULL) {
-		run->stats_file = fopen(config->stats_path, "we");
+	if (run->outputs.stats_fd >= 0) {
+		run->stats_file = fdopen(run->outputs.stats_fd, "w");
 		if (run->stats_file == NULL)
-			return err_set(
-				err, -errno,
-				"--stats=%s: cannot create: %s; give a path that can be written",
-				config->stats_path, strerror(errno));
+			return err_set(err, -errno, "--stats: %s", strerror(errno));
+		run->outputs.stats_fd = -1; /* fclose() closes it */
 	}
 	run->stat = calloc(config->cpus.nr, sizeof(struct exitstat *));
 	if (run->stat == NULL)
@@ -212,11 +232,17 @@ static int prepare(struct run *run, struct err *err)
 	if (ret == 0)
 		ret = prepare_cpuid(run, err);
 	if (ret == 0)
-		ret = prepare_stats(run, err);
-	if (ret == 0)
 		ret = prepare_signals(run, err);
 	if (ret == 0)
 		ret = backends_open(&run->backends, config, wants_rng(run), run->log, err);
+	if (ret == 0)
+		ret = prepare_outputs(run, err);
+	if (ret == 0)
+		ret = prepare_stats(run, err);
+	/* Last: from here on the terminal is raw. A dry run leaves it alone. */
+	if (ret == 0 && !config->dry_run)
+		ret = console_open(&run->backends.console, &config->console,
+				   run->outputs.console_fd, run->log, err);
 	if (ret == 0)
 		ret = device_table_slots(&run->backends, &run->board, err);
 	return ret;
@@ -388,6 +414,7 @@ static int clean_up(struct run *run)
 		close(run->signal_fd);
 	if (run->stats_file != NULL)
 		fclose(run->stats_file);
+	outputs_close(&run->outputs);
 	for (unsigned int i = 0; run->stat != NULL && i < run->config->cpus.nr; i++)
 		exitstat_destroy(run->stat[i]);
 	free(run->stat);
@@ -404,6 +431,7 @@ int run(const struct config *config, const struct log *log, struct run_end *end,
 		.config = config,
 		.log = log,
 		.kvm = {.fd = -1},
+		.outputs = OUTPUTS_NONE,
 		.signal_fd = -1,
 	};
 	int ret = prepare(&run, err);

@@ -102,6 +102,10 @@ interface name too long      | -k $three -n tap=abcdefghijklmnopq     | --net .*
 multicast MAC address        | -k $three -n tap,mac=01:00:00:00:00:01 | --net .*01:00:00:00:00:01
 console of no known kind     | -k $three --console tape               | --console tape
 console file cannot be made  | -k $three --console file=$bad/no/where | --console .*no/where.*No such file
+counters into the kernel     | -k $three --stats=$three               | --stats=.*three.elf: is the same file as --kernel
+console into a disk          | -k $three -d $bad/disk.img --console file=$bad/disk.img | --console file=.*disk.img: is the same file as --disk
+console and counters into one file | -k $three --console file=$bad/log --stats=$bad/log | --stats=.*log: is the same file as --console
+the kernel as a disk to write | -k $three -d $three                    | --disk .*three.elf: .*a multiple of 512|same file as --kernel
 counters cannot be written   | -k $three --stats=$bad/no/where        | --stats.*no/where.*No such file
 unknown log level            | -k $three --log chatty                 | --log chatty
 unknown option               | -k $three --fast                       | --fast

@@ -91,6 +91,7 @@ struct world {
 	struct log log;
 	FILE *said; /* what it logged */
 	struct console_options options;
+	int file; /* of CONSOLE_FILE */
 	struct console *console;
 	const struct chario_host *host;
 	struct evloop *loop;
@@ -134,7 +135,7 @@ static inline int set_up(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	w->far_in = w->far_out = w->saved[0] = w->saved[1] = -1;
+	w->file = w->far_in = w->far_out = w->saved[0] = w->saved[1] = -1;
 	w->marker = (struct ev_source){
 		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = marker_ready, .ctx = w};
 	sem_init(&w->turn, 0, 0);
@@ -156,7 +157,7 @@ static inline void open_console(struct world *w)
 {
 	struct err err;
 
-	if (console_open(&w->console, &w->options, &w->log, &err) != 0)
+	if (console_open(&w->console, &w->options, w->file, &w->log, &err) != 0)
 		fail_msg("%s", err.text);
 	w->host = console_chario(w->console);
 }

@@ -206,18 +206,13 @@ static int open_stdio(struct console *console, struct err *err)
 	return 0;
 }
 
-static int open_file(struct console *console, const char *path, struct err *err)
+static int open_file(struct console *console, const char *path, int file, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	int fd = fcntl(file, F_DUPFD_CLOEXEC, 0);
 	int ret = fd < 0 ? -errno : console_fd_own(&console->out, fd);
 
 	console->name = path;
-	if (ret < 0)
-		return err_set(
-			err, ret,
-			"--console file=%s: cannot open: %s; name a file that can be written", path,
-			strerror(-ret));
-	return 0;
+	return ret < 0 ? err_set(err, ret, "--console file=%s: %s", path, strerror(-ret)) : 0;
 }
 
 static int open_pty(struct console *console, struct err *err)
@@ -244,7 +239,7 @@ static int open_pty(struct console *console, struct err *err)
 	return 0;
 }
 
-int console_open(struct console **console, const struct console_options *options,
+int console_open(struct console **console, const struct console_options *options, int file,
 		 const struct log *log, struct err *err)
 {
 	struct console *c = calloc(1, sizeof(*c));
@@ -269,7 +264,7 @@ int console_open(struct console **console, const struct console_options *options
 	else if (options->kind == CONSOLE_STDIO)
 		ret = open_stdio(c, err);
 	else if (options->kind == CONSOLE_FILE)
-		ret = open_file(c, options->path, err);
+		ret = open_file(c, options->path, file, err);
 	else if (options->kind == CONSOLE_PTY)
 		ret = open_pty(c, err);
 	if (ret < 0) {

@@ -10,7 +10,7 @@
  * the guest ends. Descriptors that tinyvmm inherited are never made non-blocking, since other
  * processes share them: fd.h says what is done instead.
  *
- * file: output only, into a file that is created or emptied.
+ * file: output only, into a file that outputs.h created or emptied.
  *
  * pty: nothing is special either; whoever is attached may leave and come back: pty.h.
  *
@@ -38,9 +38,10 @@ struct console_hooks {
 /*
  * Opens the host side. For a pty, prints the name of its far side with log_print at LOG_INFO
  * ("console: /dev/pts/3") — and, since a user needs it, also when --log is at its default.
+ * `file` is that of CONSOLE_FILE, open, non-blocking and empty; borrowed.
  * 0 or -errno with a message naming --console.
  */
-int console_open(struct console **console, const struct console_options *options,
+int console_open(struct console **console, const struct console_options *options, int file,
 		 const struct log *log, struct err *err);
 
 /*
