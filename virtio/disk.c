@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A raw image or block device of the host: options, opening, locking, geometry, deallocation. */
+/* A raw image or block device of the host: opening, locking, geometry, deallocation. */
 #include "virtio/disk.h"
 
 #include <assert.h>
@@ -15,90 +15,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "vmm/core/parse.h"
+#include "virtio/disk_format.h"
 
 #define PROBE_MAX_BYTES	   4096u      /* the largest block size that O_DIRECT is tried with */
 #define PHYSICAL_MAX_BYTES (1u << 20) /* what is larger is a stripe or a guess, not a block */
 #define ZERO_PAGE_BYTES	   4096u
 #define ZERO_PAGES	   16
-
-/* ---- options ---- */
-
-static int parse_id(const char *id, struct disk_options *options, struct err *err)
-{
-	size_t len = id != NULL ? strlen(id) : 0;
-
-	if (len == 0 || len > DISK_ID_MAX)
-		return err_set(
-			err, -EINVAL,
-			"--disk %s: id=%s: an id has 1 to %d characters; give one of that length",
-			options->path, id != NULL ? id : "", DISK_ID_MAX);
-	for (size_t i = 0; i < len; i++) {
-		if (id[i] <= ' ' || id[i] > '~') /* 5.2.6: an ASCII string */
-			return err_set(
-				err, -EINVAL,
-				"--disk %s: id=%s: use printable ASCII characters and no blanks",
-				options->path, id);
-	}
-	memcpy(options->id, id, len + 1);
-	return 0;
-}
-
-static int parse_one(const char *key, const char *value, struct disk_options *options,
-		     struct err *err)
-{
-	if (strcmp(key, "ro") == 0 && value == NULL) {
-		options->read_only = true;
-		return 0;
-	}
-	if (strcmp(key, "cache") == 0 && value != NULL && strcmp(value, "none") == 0) {
-		options->cache = DISK_CACHE_NONE;
-		return 0;
-	}
-	if (strcmp(key, "cache") == 0 && value != NULL && strcmp(value, "writeback") == 0) {
-		options->cache = DISK_CACHE_WRITEBACK;
-		return 0;
-	}
-	if (strcmp(key, "id") == 0)
-		return parse_id(value, options, err);
-	return err_set(err, -EINVAL,
-		       "--disk %s: unknown \"%s%s%s\"; after the file come ro, cache=none, "
-		       "cache=writeback or id=NAME, and a comma in its name is written twice",
-		       options->path, key, value != NULL ? "=" : "", value != NULL ? value : "");
-}
-
-int disk_parse_options(const char *value, struct disk_options *options, struct err *err)
-{
-	char *cursor, *path, *key, *val;
-	int ret;
-
-	memset(options, 0, sizeof(*options));
-	options->path = strdup(value);
-	if (options->path == NULL)
-		return err_set(err, -ENOMEM, "--disk %s: out of memory", value);
-	cursor = options->path;
-	parse_part(&cursor, &path); /* which is in place; a '=' belongs to the file's name */
-	if (options->path[0] == '\0') {
-		ret = err_set(err, -EINVAL, "--disk %s: no file; use --disk FILE[,ro]", value);
-		goto free_options;
-	}
-	while (parse_suboption(&cursor, &key, &val)) {
-		ret = parse_one(key, val, options, err);
-		if (ret < 0)
-			goto free_options;
-	}
-	return 0;
-
-free_options:
-	disk_free_options(options);
-	return ret;
-}
-
-void disk_free_options(struct disk_options *options)
-{
-	free(options->path);
-	options->path = NULL;
-}
 
 /* ---- opening ---- */
 
@@ -166,6 +88,25 @@ static int open_file(struct disk *disk, const struct disk_options *options, stru
 	return disk->fd < 0 ? open_failed(options, errno, err) : 0;
 }
 
+/* Unlike a file's, a read-only block device's open(2) for writing succeeds; its writes fail. */
+static int check_writable(const struct disk *disk, const char *path, struct err *err)
+{
+	int read_only = 0;
+
+	if (!disk->is_block_device || disk->read_only)
+		return 0;
+	if (ioctl(disk->fd, BLKROGET, &read_only) < 0)
+		return err_set(err, -errno,
+			       "--disk %s: cannot find out whether the device is read-only: %s",
+			       path, strerror(errno));
+	if (read_only == 0)
+		return 0;
+	return err_set(err, -EROFS,
+		       "--disk %s: the device is read-only; make it writable (\"blockdev --setrw "
+		       "%s\") or add \",ro\"",
+		       path, path);
+}
+
 static int lock_file(const struct disk *disk, const char *path, struct err *err)
 {
 	struct flock whole = {
@@ -175,8 +116,13 @@ static int lock_file(const struct disk *disk, const char *path, struct err *err)
 
 	if (fcntl(disk->fd, F_OFD_SETLK, &whole) == 0)
 		return 0;
+	/* ENOLCK: NFS without a lock service, and the like. */
 	if (errno != EAGAIN && errno != EACCES)
-		return err_set(err, -errno, "--disk %s: cannot lock: %s", path, strerror(errno));
+		return err_set(
+			err, -errno,
+			"--disk %s: its file system cannot lock it: %s; add \",lock=off\" if "
+			"no other program uses the file",
+			path, strerror(errno));
 	return err_set(
 		err, -errno,
 		"--disk %s: locked by another tinyvmm (or given twice); end that one, or share "
@@ -288,11 +234,28 @@ static int settle_block_sizes(struct disk *disk, const char *path, struct err *e
 	return 0;
 }
 
-static int measure(struct disk *disk, const char *path, struct err *err)
+/* A guest that sees the file of another format as it is takes it for an empty disk. */
+static int check_format(const struct disk *disk, const char *path, struct err *err)
 {
+	const char *format = disk_format_name(disk->fd, disk->size_bytes);
+
+	if (format == NULL)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "--disk %s: looks like a %s image, and tinyvmm reads raw ones; convert it "
+		       "(\"qemu-img convert -O raw %s NEW\"), or add \",format=raw\" to give the "
+		       "guest the bytes as they are",
+		       path, format, path);
+}
+
+static int measure(struct disk *disk, const struct disk_options *options, struct err *err)
+{
+	const char *path = options->path;
 	int ret = disk->is_block_device ? measure_block_device(disk, path, err)
 					: measure_file(disk, path, err);
 
+	if (ret == 0 && !options->format_raw)
+		ret = check_format(disk, path, err);
 	if (ret < 0)
 		return ret;
 	if (disk->size_bytes == 0)
@@ -312,16 +275,36 @@ static int measure(struct disk *disk, const char *path, struct err *err)
 	return 0;
 }
 
+/* FNV-1a, 32 bits. */
+static uint32_t hash(const char *text)
+{
+	uint32_t sum = 2166136261u;
+
+	while (*text != '\0')
+		sum = (sum ^ (uint8_t)*text++) * 16777619u;
+	return sum;
+}
+
+/*
+ * Guests tell disks apart by their ids (/dev/disk/by-id), and take two paths to one id for one
+ * disk. So where none is given, a hash of the whole path comes behind the start of the file's name.
+ */
 static void set_id(struct disk *disk, const struct disk_options *options)
 {
+	char *whole = realpath(options->path, NULL);
+	const char *path = whole != NULL ? whole : options->path;
 	const char *slash = strrchr(options->path, '/');
-	const char *from = slash != NULL ? slash + 1 : options->path;
+	const char *name = slash != NULL ? slash + 1 : options->path;
 
 	if (options->id[0] != '\0')
-		from = options->id;
-	memset(disk->id, 0, sizeof(disk->id));
-	for (size_t i = 0; i < DISK_ID_MAX && from[i] != '\0'; i++)
-		disk->id[i] = from[i] > ' ' && from[i] <= '~' ? from[i] : '_';
+		snprintf(disk->id, sizeof(disk->id), "%s", options->id);
+	else
+		snprintf(disk->id, sizeof(disk->id), "%.11s-%08x", name, hash(path));
+	for (char *c = disk->id; *c != '\0'; c++) {
+		if (*c <= ' ' || *c > '~') /* 5.2.6: an ASCII string */
+			*c = '_';
+	}
+	free(whole);
 }
 
 int disk_open(struct disk *disk, const struct disk_options *options, struct err *err)
@@ -334,10 +317,12 @@ int disk_open(struct disk *disk, const struct disk_options *options, struct err 
 	ret = open_file(disk, options, err);
 	if (ret < 0)
 		return ret;
-	ret = lock_file(disk, options->path, err);
+	ret = check_writable(disk, options->path, err);
+	if (ret == 0 && !options->lock_off)
+		ret = lock_file(disk, options->path, err);
 	if (ret < 0)
 		goto close_file;
-	ret = measure(disk, options->path, err);
+	ret = measure(disk, options, err);
 	if (ret < 0)
 		goto close_file;
 	set_id(disk, options);

@@ -20,16 +20,17 @@ enum disk_cache {
 #define DISK_SECTOR_BYTES 512u
 #define DISK_ID_MAX	  20 /* virtio 1.2, 5.2.6: bytes of the serial id, NUL only if shorter */
 
-#define DISK_ARG  "FILE[,ro][,cache=none|writeback][,id=NAME]"
+#define DISK_ARG  "FILE[,ro][,cache=none|writeback][,id=NAME][,format=raw][,lock=off]"
 #define DISK_HELP "virtio-blk on a raw image or block device; repeatable"
 
-/* One --disk FILE[,ro][,cache=none|writeback][,id=NAME]; a comma in FILE or NAME is written twice.
- */
+/* One --disk, as DISK_ARG says; a comma in FILE or NAME is written twice. */
 struct disk_options {
 	char *path; /* owned */
 	bool read_only;
+	bool format_raw; /* raw, whatever it begins with */
+	bool lock_off;
 	enum disk_cache cache;
-	char id[DISK_ID_MAX + 1]; /* empty: disk_open() takes it from the file's name */
+	char id[DISK_ID_MAX + 1]; /* empty: disk_open() makes one from the path */
 };
 
 /* 0 or -EINVAL / -ENOMEM with a message that begins with "--disk"; nothing to free then. */
@@ -47,16 +48,19 @@ struct disk {
 	uint32_t align_bytes;	 /* memory and offset alignment that O_DIRECT needs; 1 without */
 	bool can_discard;
 	bool can_write_zeroes;
-	/* As given, else the file's name without its directory, cut to 20 bytes, and '_' for any
-	 * byte that is not printable ASCII. */
+	/*
+	 * As given, else of the file's name its first 11 bytes, with '_' for any that is not
+	 * printable ASCII, and a hash of the path, since ids of disks must differ.
+	 */
 	char id[DISK_ID_MAX + 1];
 };
 
 /*
- * Opens and locks: a writer excludes everybody, readers exclude writers (advisory, open file
+ * Opens and locks: a writer excludes all others, readers exclude writers (advisory, open file
  * description lock, so it ends with the process). 0 or -errno with a message that names --disk, the
- * file and the remedy: missing, no permission, locked by another tinyvmm, not a multiple of 512
- * bytes, not a file or block device, O_DIRECT not supported there.
+ * file and the remedy: missing, no permission, a read-only device, locked by another tinyvmm, no
+ * locks there, an image of another format, not a multiple of 512 bytes, not a file or block device,
+ * O_DIRECT not supported there.
  */
 int disk_open(struct disk *disk, const struct disk_options *options, struct err *err);
 

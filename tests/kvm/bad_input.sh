@@ -38,7 +38,8 @@ long=$(head -c 70000 /dev/zero | tr '\0' x)
 
 # ---- disks and the like
 truncate -s 1000 "$bad/odd.img"
-truncate -s 1M "$bad/disk.img" "$bad/private.img"
+truncate -s 1M "$bad/disk.img" "$bad/private.img" "$bad/qcow2.img"
+printf 'QFI\373' | dd of="$bad/qcow2.img" conv=notrunc 2>/dev/null
 : >"$bad/empty.img"
 chmod 600 "$bad/private.img"
 cpus=$(nproc)
@@ -92,6 +93,7 @@ unknown CPUID feature        | -k $three --cpuid +warp                | --cpuid 
 # ---- disks
 disk missing                 | -k $three -d $bad/nowhere.img          | --disk .*nowhere.img: no such file
 disk of 1000 bytes           | -k $three -d $bad/odd.img              | --disk .*odd.img.*512
+disk is a qcow2 image        | -k $three -d $bad/qcow2.img            | --disk .*qcow2.img: looks like a qcow2 image.*format=raw
 disk is a directory          | -k $three -d $bad                      | --disk .*/bad: neither a file nor
 one disk twice               | -k $three -d $bad/disk.img -d $bad/disk.img | --disk .*disk.img
 unknown disk option          | -k $three -d $bad/disk.img,fast        | --disk .*fast

@@ -50,3 +50,22 @@ for ring in ring0 ring3; do
 	disk_case "disk, cache=writeback" "$ring" ",cache=writeback" "" "$WORK/written.img"
 	disk_case "disk, read-only" "$ring" ",ro" "ro=1" "$WORK/untouched.img"
 done
+
+# A block device that is read-only opens for writing all the same; the guest's writes would be lost.
+name="a read-only block device needs ro"
+new_disk "$WORK/disk.img"
+if loop=$(losetup -r -f --show "$WORK/disk.img" 2>/dev/null) && [ -b "$loop" ]; then
+	run_tinyvmm --kernel "$GUESTS/blk.ring0.elf" --append "sectors=$sectors ro=1" \
+		--disk "$loop,id=disk"
+	mv "$WORK/want" "$WORK/want.ro"
+	: >"$WORK/want"
+	judge "$name" 2 "--disk $loop: the device is read-only.*\",ro\""
+	mv "$WORK/want.ro" "$WORK/want"
+	run_tinyvmm --kernel "$GUESTS/blk.ring0.elf" --append "sectors=$sectors ro=1" \
+		--disk "$loop,id=disk,ro"
+	judge "$name, and works with it" 0 ""
+	losetup -d "$loop"
+	loop=
+else
+	skip "$name" "losetup takes root and a loop device"
+fi

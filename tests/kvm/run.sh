@@ -9,10 +9,12 @@ TINYVMM=$build/tinyvmm
 GUESTS=$build/tests/kvm
 WORK=$(mktemp -d)
 tap='' # an interface that a part has made
+loop='' # a loop device that one has made
 cleanup() {
 	# shellcheck disable=SC2046 # a list of ids: those of our own children that still run
 	kill $(jobs -p) 2>/dev/null
 	[ -z "$tap" ] || ip tuntap del dev "$tap" mode tap
+	[ -z "$loop" ] || losetup -d "$loop"
 	rm -rf "$WORK"
 }
 trap cleanup EXIT

@@ -92,11 +92,12 @@ struct loop {
 };
 
 /* Puts one on the image. False, and says why, where that is not allowed or not possible. */
-static inline bool loop_attach(struct loop *loop, const struct image *image, uint32_t block_bytes)
+static inline bool loop_attach_flags(struct loop *loop, const struct image *image,
+				     uint32_t block_bytes, uint32_t flags)
 {
 	struct loop_config config = {
 		.block_size = block_bytes,
-		.info = {.lo_flags = LO_FLAGS_AUTOCLEAR},
+		.info = {.lo_flags = LO_FLAGS_AUTOCLEAR | flags},
 	};
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	int number, ret = -1;
@@ -121,6 +122,11 @@ static inline bool loop_attach(struct loop *loop, const struct image *image, uin
 	if (ret < 0)
 		print_message("no loop device here (they take root and /dev/loop-control)\n");
 	return ret == 0;
+}
+
+static inline bool loop_attach(struct loop *loop, const struct image *image, uint32_t block_bytes)
+{
+	return loop_attach_flags(loop, image, block_bytes, 0);
 }
 
 static inline void loop_detach(const struct loop *loop)

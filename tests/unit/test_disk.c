@@ -51,6 +51,31 @@ static void parses_what_the_user_asks_for(void **state)
 		assert_int_equal(options.read_only, cases[i].read_only);
 		assert_int_equal(options.cache, cases[i].cache);
 		assert_string_equal(options.id, cases[i].id);
+		assert_false(options.format_raw);
+		assert_false(options.lock_off);
+		disk_free_options(&options);
+	}
+}
+
+static void ways_round_are_taken_only_when_asked_for(void **state)
+{
+	static const struct {
+		const char *value;
+		bool format_raw, lock_off;
+	} cases[] = {
+		{"a.img", false, false},
+		{"a.img,format=raw", true, false},
+		{"a.img,lock=off", false, true},
+		{"a.img,lock=off,ro,format=raw", true, true},
+	};
+	struct disk_options options;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		assert_int_equal(disk_parse_options(cases[i].value, &options, &err), 0);
+		assert_int_equal(options.format_raw, cases[i].format_raw);
+		assert_int_equal(options.lock_off, cases[i].lock_off);
 		disk_free_options(&options);
 	}
 }
@@ -69,7 +94,11 @@ static void refuses_what_it_does_not_understand(void **state)
 		{"a.img,cache=", "unknown \"cache=\""},
 		{"a.img,cache=unsafe", "unknown \"cache=unsafe\""},
 		{"a,b.img", "unknown \"b.img\"; after the file come ro, cache=none, "
-			    "cache=writeback or id=NAME, and a comma in its name is written twice"},
+			    "cache=writeback, id=NAME, format=raw or lock=off, and a comma in its "
+			    "name is written twice"},
+		{"a.img,format=qcow2", "unknown \"format=qcow2\""},
+		{"a.img,format", "unknown \"format\""},
+		{"a.img,lock=on", "unknown \"lock=on\""},
 		{"a.img,RO", "unknown \"RO\""},
 		{"a.img,id", "1 to 20 characters"},
 		{"a.img,id=", "1 to 20 characters"},
@@ -149,34 +178,6 @@ static void a_read_only_disk_can_only_be_read(void **state)
 	assert_false(disk.can_write_zeroes);
 	assert_int_equal(fcntl(disk.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	assert_int_equal(disk_close(&disk), 0);
-}
-
-static void the_id_comes_from_the_file_unless_given(void **state)
-{
-	static const struct {
-		const char *file, *given, *id;
-	} cases[] = {
-		{"root.img", "", "root.img"},
-		{"root.img", "vda", "vda"},
-		{"a-name-of-more-than-20-bytes.img", "", "a-name-of-more-than-"},
-		{"b\303\244r disk", "", "b__r_disk"},
-	};
-	struct image *image = *state;
-	struct disk_options options;
-	char path[160];
-	struct disk disk;
-	struct err err;
-
-	for (size_t i = 0; i < NR_OF(cases); i++) {
-		snprintf(path, sizeof(path), "%s/%s", image->dir.path, cases[i].file);
-		assert_int_equal(symlink("disk.img", path), 0);
-		options = (struct disk_options){.path = path};
-		strcpy(options.id, cases[i].given);
-		assert_int_equal(disk_open(&disk, &options, &err), 0);
-		assert_string_equal(disk.id, cases[i].id);
-		disk_close(&disk);
-		unlink(path);
-	}
 }
 
 static void refuses_what_cannot_be_a_disk(void **state)
@@ -454,10 +455,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_what_the_user_asks_for),
+		cmocka_unit_test(ways_round_are_taken_only_when_asked_for),
 		cmocka_unit_test(refuses_what_it_does_not_understand),
 		image_test(measures_an_image),
 		image_test(a_read_only_disk_can_only_be_read),
-		image_test(the_id_comes_from_the_file_unless_given),
 		image_test(refuses_what_cannot_be_a_disk),
 		image_test(says_how_to_open_what_may_not_be_written),
 		cmocka_unit_test(does_not_pretend_o_direct),
