@@ -15,7 +15,6 @@
 
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/data/dataset.h"
-#include "guest/tinybench/diff.h"
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/base/names.h"
 #include "guest/tinybench/base/settings.h"
@@ -83,15 +82,15 @@ static void unknown_arms_and_variants_are_refused_with_what_there_is(void **stat
 		{"exec", "which program? Write exec:PROGRAM"},
 	};
 	struct arm_context context = {0};
-	struct reason reason;
+	struct err err;
 	struct arm arm;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
-		assert_int_equal(arm_parse(&arm, cases[i].name, &context, &reason), -EINVAL);
-		if (!strstr(reason.text, cases[i].message))
-			fail_msg("%s: \"%s\"", cases[i].name, reason.text);
+		assert_int_equal(arm_parse(&arm, cases[i].name, &context, &err), -EINVAL);
+		if (!strstr(err.text, cases[i].message))
+			fail_msg("%s: \"%s\"", cases[i].name, err.text);
 		arm_release(&arm);
 	}
 }
@@ -99,32 +98,33 @@ static void unknown_arms_and_variants_are_refused_with_what_there_is(void **stat
 static void variants_combine(void **state)
 {
 	struct arm_context context = {0};
-	struct reason reason;
+	struct err err;
 	struct arm arm;
 
 	(void)state;
-	assert_int_equal(arm_parse(&arm, "vm:nopin:pages=2m", &context, &reason), 0);
+	assert_int_equal(arm_parse(&arm, "vm:nopin:pages=2m", &context, &err), 0);
 	assert_true(arm.nopin);
 	assert_string_equal(arm.pages, "2m");
 	arm_release(&arm);
-	assert_int_equal(arm_parse(&arm, "container:bwrap", &context, &reason), 0);
+	assert_int_equal(arm_parse(&arm, "container:bwrap", &context, &err), 0);
 	assert_string_equal(arm.program, "bwrap");
 	arm_release(&arm);
 }
 
 /* ---- the command line ---- */
 
-static int parse(struct settings *settings, const char *line, struct reason *reason)
+static int parse(struct settings *settings, const char *line, struct err *err)
 {
 	char *copy = strdup(line), *cursor = copy, *argv[16] = {NULL};
-	int argc = 0, error;
+	int argc = 0, ret;
 
 	while (cursor && argc < 15)
 		argv[argc++] = strsep(&cursor, " ");
-	error = settings_parse(settings, argc, argv, reason);
+	ret = settings_parse(settings, argc, argv, err);
+	settings_fill_defaults(settings);
 	settings_free(settings);
 	free(copy); /* what settings point to is gone: the caller looks at numbers only */
-	return error;
+	return ret;
 }
 
 static void bad_command_lines_name_option_value_and_remedy(void **state)
@@ -150,29 +150,29 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 		{"tinybench diff a b c", "\"c\": diff takes no more directories"},
 	};
 	struct settings settings;
-	struct reason reason;
+	struct err err;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
-		assert_int_equal(parse(&settings, cases[i].line, &reason), -EINVAL);
-		if (!strstr(reason.text, cases[i].message))
-			fail_msg("%s: \"%s\"", cases[i].line, reason.text);
+		assert_int_equal(parse(&settings, cases[i].line, &err), -EINVAL);
+		if (!strstr(err.text, cases[i].message))
+			fail_msg("%s: \"%s\"", cases[i].line, err.text);
 	}
 }
 
 static void quick_changes_defaults_and_not_what_is_said(void **state)
 {
 	struct settings settings;
-	struct reason reason;
+	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&settings, "tinybench run", &reason), 0);
+	assert_int_equal(parse(&settings, "tinybench run", &err), 0);
 	assert_int_equal(settings.rounds, 10);
-	assert_int_equal(parse(&settings, "tinybench run --quick --samples 7", &reason), 0);
+	assert_int_equal(parse(&settings, "tinybench run --quick --samples 7", &err), 0);
 	assert_int_equal(settings.rounds, 6);
 	assert_int_equal(settings.samples, 7);
-	assert_int_equal(parse(&settings, "tinybench run --until-ci 0.5%", &reason), 0);
+	assert_int_equal(parse(&settings, "tinybench run --until-ci 0.5%", &err), 0);
 	assert_int_equal(settings.rounds, 100);
 }
 
@@ -218,16 +218,16 @@ static void results_come_back_from_the_disk_as_they_were(void **state)
 {
 	struct dataset data, back;
 	struct tempdir dir;
-	struct reason reason;
+	struct err err;
 	size_t i;
 
 	(void)state;
 	tempdir_create(&dir);
 	make_data(&data);
 	data.samples[3].value = 0.1; /* has no exact form in binary */
-	assert_int_equal(dataset_save(&data, dir.path, &reason), 0);
+	assert_int_equal(dataset_save(&data, dir.path, &err), 0);
 	dataset_init(&back);
-	assert_int_equal(dataset_load(&back, dir.path, &reason), 0);
+	assert_int_equal(dataset_load(&back, dir.path, &err), 0);
 	assert_int_equal(back.nr_samples, data.nr_samples);
 	for (i = 0; i < data.nr_samples; i++) {
 		assert_string_equal(back.samples[i].bench->name, data.samples[i].bench->name);
@@ -253,12 +253,12 @@ static void an_empty_directory_is_an_empty_result(void **state)
 {
 	struct tempdir dir;
 	struct dataset data;
-	struct reason reason;
+	struct err err;
 
 	(void)state;
 	tempdir_create(&dir);
 	dataset_init(&data);
-	assert_int_equal(dataset_load(&data, dir.path, &reason), 0);
+	assert_int_equal(dataset_load(&data, dir.path, &err), 0);
 	assert_int_equal(dataset_next_round(&data), 0);
 	dataset_free(&data);
 	tempdir_remove(&dir);
@@ -277,35 +277,36 @@ static void a_line_that_is_not_ours_is_named_and_nothing_is_guessed(void **state
 	};
 	struct tempdir dir;
 	struct dataset data;
-	struct reason reason;
+	struct err err;
 	size_t i;
 
 	(void)state;
 	tempdir_create(&dir);
 	for (i = 0; i < NR_OF(lines); i++) {
-		tempdir_write(&dir, DATASET_FILE, lines[i]);
+		tempdir_write(&dir, DATASET_PLAIN, lines[i]);
 		dataset_init(&data);
-		assert_int_equal(dataset_load(&data, dir.path, &reason), -EPROTO);
-		assert_non_null(strstr(reason.text, DATASET_FILE ":1: not a line"));
+		assert_int_equal(dataset_load(&data, dir.path, &err), -EPROTO);
+		assert_non_null(strstr(err.text, DATASET_PLAIN ":1: not a line"));
 		dataset_free(&data);
 	}
 	tempdir_remove(&dir);
 }
 
-static void write_to_full_disk(FILE *file, const void *opaque)
+static int write_to_full_disk(FILE *file, const void *opaque)
 {
 	size_t i;
 
 	(void)opaque;
 	for (i = 0; i < 100000; i++)
 		fputs("more than any buffer holds\n", file);
+	return 0;
 }
 
 /* The temporary file beside the result is a link to /dev/full, on which each write fails. */
 static void a_full_disk_leaves_the_old_file_and_says_so(void **state)
 {
 	struct tempdir dir;
-	struct reason reason;
+	struct err err;
 	char link_name[128], *text;
 
 	(void)state;
@@ -313,9 +314,8 @@ static void a_full_disk_leaves_the_old_file_and_says_so(void **state)
 	tempdir_write(&dir, "result", "old");
 	snprintf(link_name, sizeof(link_name), "%s/result.new", dir.path);
 	assert_int_equal(symlink("/dev/full", link_name), 0);
-	assert_int_equal(file_replace(dir.path, "result", write_to_full_disk, NULL, &reason),
-			 -ENOSPC);
-	assert_non_null(strstr(reason.text, "No space left on device"));
+	assert_int_equal(file_replace(dir.path, "result", write_to_full_disk, NULL, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "No space left on device"));
 	snprintf(link_name, sizeof(link_name), "%s/result", dir.path);
 	text = file_read(link_name);
 	assert_string_equal(text, "old");
@@ -449,14 +449,14 @@ static void a_diff_is_wider_than_either_side(void **state)
 	struct estimate after = {.nr = 10, .median = 110, .std_error = 1.1}, ratio;
 
 	(void)state;
-	diff_estimate(&before, &after, &ratio);
+	stats_estimate_unpaired(&before, &after, &ratio);
 	assert_true(fabs(ratio.median - 1.1) < 1e-12);
 	/* 1.1 * sqrt(0.01^2 + 0.01^2) */
 	assert_true(fabs(ratio.std_error - 0.0155563) < 1e-6);
 	/* 2.262157 standard errors */
 	assert_true(fabs(ratio.hi - 1.1351908) < 1e-6);
 	before.nr = 0;
-	diff_estimate(&before, &after, &ratio);
+	stats_estimate_unpaired(&before, &after, &ratio);
 	assert_int_equal(ratio.nr, 0);
 }
 

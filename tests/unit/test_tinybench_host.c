@@ -137,22 +137,22 @@ static void the_host_says_whether_its_vms_are_nested(void **state)
 static void energy_survives_a_counter_that_wraps(void **state)
 {
 	struct rapl before, after;
-	struct reason reason;
+	struct err err;
 	struct tempdir dir;
 
 	(void)state;
 	tempdir_create(&dir);
-	assert_int_equal(rapl_read(dir.path, &before, &reason), -ENOENT);
-	assert_string_equal(reason.text, "no RAPL on this host");
+	assert_int_equal(rapl_read(dir.path, &before, &err), -ENOENT);
+	assert_string_equal(err.text, "no RAPL on this host");
 	tempdir_write(&dir, "intel-rapl:0/energy_uj", "9000000\n");
 	tempdir_write(&dir, "intel-rapl:0/max_energy_range_uj", "10000000\n");
 	tempdir_write(&dir, "intel-rapl:1/energy_uj", "1000000\n");
 	tempdir_write(&dir, "intel-rapl:1/max_energy_range_uj", "10000000\n");
-	assert_int_equal(rapl_read(dir.path, &before, &reason), 0);
+	assert_int_equal(rapl_read(dir.path, &before, &err), 0);
 	assert_int_equal(before.packages, 2);
 	tempdir_write(&dir, "intel-rapl:0/energy_uj", "500000\n");
 	tempdir_write(&dir, "intel-rapl:1/energy_uj", "1250000\n");
-	assert_int_equal(rapl_read(dir.path, &after, &reason), 0);
+	assert_int_equal(rapl_read(dir.path, &after, &err), 0);
 	assert_true(fabs(rapl_joules(&before, &after) - 1.75) < 1e-9); /* 1.5 + 0.25 */
 	tempdir_remove(&dir);
 }
