@@ -144,6 +144,9 @@ static void what_goes_wrong_ends_the_run_with_its_reason(void **state)
 		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"cpu.noploop\",\"unit\":\"s\","
 		       "\"value\":1}'\n" END,
 		 "in \"s\" instead of \"ms\""},
+		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"cpu.noploop\",\"unit\":\"ms\","
+		       "\"value\":-5.7}'\n" END,
+		 "its figure is negative: -5.7 ms"},
 		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"mem.fault\",\"unit\":\"ms\","
 		       "\"value\":1}'\n" END,
 		 "\"mem.fault\", which was not asked for"},
