@@ -19,7 +19,7 @@ struct debugcon {
 	struct device device;
 	const struct chario_host *host;
 	const struct log *log;
-	struct log_limit log_limit;
+	struct log_limit *log_limit;
 	pthread_mutex_t lock; /* keeps the bytes of one vCPU in order while another one waits */
 	bool stuck;
 	uint64_t dropped;
@@ -56,7 +56,7 @@ static void debugcon_write8(void *device, uint64_t offset, uint8_t value)
 	debugcon->stuck = !put(debugcon, value);
 	if (debugcon->stuck) {
 		debugcon->dropped++;
-		log_limited(debugcon->log, &debugcon->log_limit, LOG_WARN,
+		log_limited(debugcon->log, debugcon->log_limit, LOG_WARN,
 			    "%s: the console is stuck: %llu bytes dropped", debugcon->device.name,
 			    (unsigned long long)debugcon->dropped);
 	}
@@ -96,6 +96,7 @@ int debugcon_create(const struct device_env *env, uint16_t port, struct device *
 	debugcon->device = (struct device){.name = "debugcon", .destroy = debugcon_destroy};
 	debugcon->host = env->console;
 	debugcon->log = env->log;
+	debugcon->log_limit = env->log_limit;
 	ret = bus_add(env->pio, port, 1, &debugcon_ops, debugcon, debugcon->device.name);
 	if (ret < 0) {
 		free(debugcon);

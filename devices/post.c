@@ -11,7 +11,7 @@
 struct post {
 	struct device device;
 	const struct log *log;
-	struct log_limit log_limit;
+	struct log_limit *log_limit;
 	_Atomic uint8_t code;
 };
 
@@ -29,7 +29,7 @@ static void post_write8(void *device, uint64_t offset, uint8_t value)
 
 	(void)offset;
 	atomic_store_explicit(&post->code, value, memory_order_relaxed);
-	log_limited(post->log, &post->log_limit, LOG_DEBUG, "%s: code 0x%02x", post->device.name,
+	log_limited(post->log, post->log_limit, LOG_DEBUG, "%s: code 0x%02x", post->device.name,
 		    value);
 }
 
@@ -62,6 +62,7 @@ int post_create(const struct device_env *env, uint16_t port, struct device **dev
 		return -ENOMEM;
 	post->device = (struct device){.name = "post", .destroy = post_destroy};
 	post->log = env->log;
+	post->log_limit = env->log_limit;
 	ret = bus_add(env->pio, port, 1, &post_ops, post, post->device.name);
 	if (ret < 0) {
 		free(post);

@@ -16,7 +16,7 @@ struct power {
 	struct device device;
 	struct guest_end end;
 	const struct log *log;
-	struct log_limit log_limit;
+	struct log_limit *log_limit;
 	struct power_layout layout;
 };
 
@@ -36,7 +36,7 @@ static void write_sleep_control(struct power *power, uint8_t value)
 	if (type == power->layout.s5_type)
 		guest_end_report(&power->end, GUEST_END_POWER_OFF, 0);
 	else
-		log_limited(power->log, &power->log_limit, LOG_WARN,
+		log_limited(power->log, power->log_limit, LOG_WARN,
 			    "%s: the guest asked for sleep type %u, which no table offers",
 			    power->device.name, type);
 }
@@ -82,6 +82,7 @@ int power_create(const struct device_env *env, const struct power_layout *layout
 	power->device = (struct device){.name = "power", .destroy = power_destroy};
 	power->end = env->end;
 	power->log = env->log;
+	power->log_limit = env->log_limit;
 	power->layout = *layout;
 	ret = bus_add(env->pio, layout->port, layout->nr_ports, &power_ops, power,
 		      power->device.name);

@@ -35,7 +35,7 @@ struct serial {
 	struct device device;
 	struct irq irq;
 	const struct log *log;
-	struct log_limit log_limit;
+	struct log_limit *log_limit;
 	const struct chario_host *host;
 	pthread_mutex_t lock;
 	pthread_cond_t transmitted; /* the transmitter has become empty */
@@ -255,7 +255,7 @@ static void write_thr(struct serial *serial, uint8_t byte)
 	}
 	if (serial->tx.len >= fifo_capacity(serial)) {
 		serial->overruns++;
-		log_limited(serial->log, &serial->log_limit, LOG_WARN,
+		log_limited(serial->log, serial->log_limit, LOG_WARN,
 			    "%s: the console is slow and the guest does not wait for it: "
 			    "%llu bytes dropped",
 			    serial->device.name, (unsigned long long)serial->overruns);
@@ -495,6 +495,7 @@ int serial_create(const struct device_env *env, uint16_t port, struct device **d
 	serial->device = (struct device){.name = "serial", .destroy = serial_destroy};
 	serial->irq = env->irq;
 	serial->log = env->log;
+	serial->log_limit = env->log_limit;
 	serial->host = env->console;
 	ret = bus_add(env->pio, port, SERIAL_NR_PORTS, &serial_ops, serial, serial->device.name);
 	if (ret < 0) {

@@ -415,7 +415,7 @@ int blk_create(const struct device_env *env, struct disk *disk, struct vdev **vd
 	ret = vdev_event_open(&blk->completed, &blk->vdev, blk_completed);
 	if (ret < 0)
 		goto free_blk;
-	ret = vdev_init(&blk->vdev, env->mem, env->loop, env->log);
+	ret = vdev_init(&blk->vdev, env);
 	if (ret < 0)
 		goto close_event;
 	*vdev = &blk->vdev;

@@ -253,7 +253,7 @@ int net_create(const struct device_env *env, struct tap *tap, struct vdev **vdev
 	net->vdev.config = (uint8_t *)&net->config;
 	net->vdev.config_size = sizeof(net->config);
 	net->vdev.nr_queues = 2;
-	ret = vdev_init(&net->vdev, env->mem, env->loop, env->log);
+	ret = vdev_init(&net->vdev, env);
 	if (ret < 0)
 		goto close_again;
 	*vdev = &net->vdev;

@@ -119,7 +119,7 @@ int rng_create(const struct device_env *env, struct vdev **vdev)
 	ret = vdev_event_open(&rng->next_turn, &rng->vdev, next_turn);
 	if (ret != 0)
 		goto free_rng;
-	ret = vdev_init(&rng->vdev, env->mem, env->loop, env->log);
+	ret = vdev_init(&rng->vdev, env);
 	if (ret != 0)
 		goto close_event;
 	ret = vdev_event_watch(&rng->next_turn, EPOLLIN);

@@ -30,14 +30,15 @@
 	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | \
 	 VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FAILED)
 
-int vdev_init(struct vdev *vdev, struct gmem *mem, struct evloop *loop, const struct log *log)
+int vdev_init(struct vdev *vdev, const struct device_env *env)
 {
 	assert(vdev->nr_queues <= VDEV_MAX_QUEUES);
 	assert(vdev->config_writable_to <= vdev->config_size);
 
-	vdev->mem = mem;
-	vdev->loop = loop;
-	vdev->log = log;
+	vdev->mem = env->mem;
+	vdev->loop = env->loop;
+	vdev->log = env->log;
+	vdev->log_limit = env->log_limit;
 	vdev->features_offered |= FEATURES_OF_ALL;
 	return -pthread_mutex_init(&vdev->lock, NULL);
 }
@@ -79,7 +80,7 @@ void vdev_log(struct vdev *vdev, enum log_level level, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	log_limited(vdev->log, &vdev->log_limit, level, "%s%s%s: %s", vdev->ops->name,
+	log_limited(vdev->log, vdev->log_limit, level, "%s%s%s: %s", vdev->ops->name,
 		    vdev->id != NULL ? " " : "", vdev->id != NULL ? vdev->id : "", text);
 }
 

@@ -15,9 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/core/evloop.h"
-#include "vmm/core/gmem.h"
-#include "vmm/core/log.h"
+#include "vmm/core/device.h"
 #include "virtio/virtq.h"
 
 /* Device status (2.1). */
@@ -87,7 +85,7 @@ struct vdev {
 	struct gmem *mem;
 	struct evloop *loop;
 	const struct log *log;
-	struct log_limit log_limit;
+	struct log_limit *log_limit;
 	const char *id; /* which one of its kind, for messages; borrowed */
 
 	uint64_t features_offered; /* bit masks; VERSION_1, EVENT_IDX, INDIRECT are added by init */
@@ -110,9 +108,9 @@ struct vdev {
 
 /*
  * `ops`, `features_offered`, `config`, `config_size`, `nr_queues` and `id` are set before.
- * 0 or -errno; vdev_destroy() ends it.
+ * Uses env's mem, loop and log. 0 or -errno; vdev_destroy() ends it.
  */
-int vdev_init(struct vdev *vdev, struct gmem *mem, struct evloop *loop, const struct log *log);
+int vdev_init(struct vdev *vdev, const struct device_env *env);
 void vdev_destroy(struct vdev *vdev); /* deactivates, then ops->destroy; NULL is fine */
 
 /* For the device's mutex and fields, to be called by its destroy() before it frees itself. */

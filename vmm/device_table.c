@@ -168,6 +168,7 @@ static int create_virtio(const struct device_env *env, const struct virtio_row *
 
 int device_table_create(const struct device_env *common, const struct device_wiring *wiring,
 			struct backends *backends, const struct board *board,
+			struct log_limit limits[DEVICE_TABLE_MAX],
 			struct device *devices[DEVICE_TABLE_MAX], unsigned int *nr, struct err *err)
 {
 	struct device_env env = *common;
@@ -179,6 +180,7 @@ int device_table_create(const struct device_env *common, const struct device_wir
 		const struct chip_row *chip = &chip_rows[row];
 
 		env.irq = wiring->irq(wiring->ctx, chip->gsi);
+		env.log_limit = &limits[*nr];
 		ret = chip->create(&env, chip->port, &devices[*nr]);
 		if (ret < 0)
 			return err_set(err, ret, "%s at port 0x%x: %s", chip->name, chip->port,
@@ -190,6 +192,7 @@ int device_table_create(const struct device_env *common, const struct device_wir
 
 		for (unsigned int i = 0; i < count; i++, slot++) {
 			env.irq = wiring->irq(wiring->ctx, board->slot[slot].gsi);
+			env.log_limit = &limits[*nr];
 			ret = create_virtio(&env, &virtio_rows[row], backends, i,
 					    board->slot[slot].base, &devices[*nr]);
 			if (ret < 0)

@@ -30,11 +30,12 @@ struct device_wiring {
 
 /*
  * Creates all devices into devices[0 .. *nr), in the table's order. `env` is the common part of the
- * environment; each device gets its own line from `wiring`. 0, or -errno with a message; *nr then
- * counts those to destroy.
+ * environment; each device gets its own line from `wiring` and its own one of `limits`. 0, or
+ * -errno with a message; *nr then counts those to destroy.
  */
 int device_table_create(const struct device_env *env, const struct device_wiring *wiring,
 			struct backends *backends, const struct board *board,
+			struct log_limit limits[DEVICE_TABLE_MAX],
 			struct device *devices[DEVICE_TABLE_MAX], unsigned int *nr,
 			struct err *err);
 

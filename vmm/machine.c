@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "vmm/describe.h"
@@ -19,6 +17,7 @@
 #include "vmm/host/cpus.h"
 #include "vmm/host/memory.h"
 #include "vmm/kvm/stats.h"
+#include "vmm/signals.h"
 #include "vmm/vcpu.h"
 #include "vmm/x86/cpu.h"
 
@@ -106,11 +105,11 @@ static void on_vcpu_halted(void *ctx)
 static void on_signal(void *ctx, uint32_t epoll_events)
 {
 	struct machine *machine = ctx;
-	struct signalfd_siginfo info;
+	int signal_number = signals_take(machine->signals.fd);
 
 	(void)epoll_events;
-	if (read(machine->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		end_machine(machine, (struct machine_end){.signal = (int)info.ssi_signo});
+	if (signal_number != 0)
+		end_machine(machine, (struct machine_end){.signal = signal_number});
 }
 
 /* ---- memory ------------------------------------------------------------------------------ */
@@ -278,8 +277,8 @@ static int create_devices(struct machine *machine, struct err *err)
 	};
 	struct device_wiring wiring = {.irq = wire_irq, .ctx = machine};
 
-	return device_table_create(&env, &wiring, parts->backends, parts->board, machine->device,
-				   &machine->nr_devices, err);
+	return device_table_create(&env, &wiring, parts->backends, parts->board, parts->log_limit,
+				   machine->device, &machine->nr_devices, err);
 }
 
 /* The I/O thread's loop. Here come the signals that end a run; devices and the console add theirs.

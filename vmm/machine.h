@@ -26,6 +26,7 @@
 struct machine_parts {
 	const struct config *config;
 	const struct log *log;
+	struct log_limit *log_limit; /* DEVICE_TABLE_MAX of them, so that they outlive a reset */
 	struct kvm *kvm;
 	struct backends *backends;
 	const struct board *board;

@@ -46,15 +46,18 @@ static void die_by(int signal_number)
 int main(int argc, char **argv)
 {
 	struct config config;
-	struct log log = {.level = LOG_WARN, .fd = STDERR_FILENO};
+	struct log_output output;
+	struct log log = {.level = LOG_WARN, .output = &output};
 	struct run_end end = {.status = EXIT_STATUS_OK};
 	struct err err = {.text = ""};
 	int ret;
 
 	fill_standard_fds();
+	log_output_open(&output, STDERR_FILENO);
 	if (config_parse(&config, argc, argv, &err) < 0) {
 		log_error(&log, "%s", err.text);
 		config_free(&config);
+		log_output_close(&output);
 		exit(EXIT_STATUS_USAGE);
 	}
 	log.level = config.log_level;
@@ -80,6 +83,7 @@ int main(int argc, char **argv)
 			  strerror(errno));
 		end.status = EXIT_STATUS_USAGE;
 	}
+	log_output_close(&output);
 	if (end.signal != 0)
 		die_by(end.signal);
 	exit(end.status);

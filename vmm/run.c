@@ -3,26 +3,27 @@
 #include "vmm/run.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "vmm/backends.h"
-#include "vmm/console/tty.h"
-#include "vmm/core/array.h"
 #include "vmm/describe.h"
 #include "vmm/device_table.h"
 #include "vmm/core/exit_status.h"
+#include "vmm/core/nonblock.h"
 #include "vmm/stats/exitstat.h"
 #include "vmm/host/cpus.h"
 #include "vmm/images.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine.h"
 #include "vmm/outputs.h"
+#include "vmm/restarts.h"
+#include "vmm/signals.h"
 #include "vmm/vcpu.h"
 #include "vmm/x86/cpu.h"
 #include "vmm/x86/guest_cpuid.h"
@@ -41,8 +42,10 @@ struct run {
 	struct backends backends;
 	struct outputs outputs;
 	struct cpuid_table cpuid;
+	struct log_limit log_limit[DEVICE_TABLE_MAX]; /* of the devices, over all lives */
+	struct restarts restarts;
+	bool held_up;		/* the last restart was */
 	struct exitstat **stat; /* one for each vCPU; NULL without --stats */
-	FILE *stats_file;	/* NULL: the table goes to stderr */
 	int signal_fd;
 
 	/* While a life lasts: */
@@ -136,12 +139,6 @@ static int prepare_stats(struct run *run, struct err *err)
 
 	if (!config->stats || config->dry_run)
 		return 0;
-	if (run->outputs.stats_fd >= 0) {
-		run->stats_file = fdopen(run->outputs.stats_fd, "w");
-		if (run->stats_file == NULL)
-			return err_set(err, -errno, "--stats: %s", strerror(errno));
-		run->outputs.stats_fd = -1; /* fclose() closes it */
-	}
 	run->stat = calloc(config->cpus.nr, sizeof(struct exitstat *));
 	if (run->stat == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -151,58 +148,15 @@ static int prepare_stats(struct run *run, struct err *err)
 	return 0;
 }
 
-static bool is_ignored(int signal_number)
-{
-	struct sigaction action;
-
-	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-/* The second signal, which waits for the end of this handler, kills. */
-static void on_crash(int signal_number)
-{
-	tty_make_usable(STDIN_FILENO);
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
-}
-
-/* What ends us without a word, a bug of ours or a kill(1), must not leave the terminal raw. */
-static void catch_crashes(void)
-{
-	static const int signals[] = {SIGQUIT, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
-	const struct sigaction action = {.sa_handler = on_crash};
-
-	for (size_t i = 0; i < NR_OF(signals); i++)
-		if (!is_ignored(signals[i]))
-			sigaction(signals[i], &action, NULL);
-}
-
-/*
- * The signals that end a run are read from a descriptor by the I/O thread; blocking them here,
- * before there are threads, blocks them in all.
- */
 static int prepare_signals(struct run *run, struct err *err)
 {
-	sigset_t set;
-	int ret;
+	bool on_terminal = run->config->console.kind == CONSOLE_STDIO && isatty(STDIN_FILENO);
+	int ret = vcpu_install_kick();
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	/* nohup(1). Not so SIGINT, which a shell makes all that it starts with "&" ignore. */
-	if (!is_ignored(SIGHUP))
-		sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* A console whose reader is gone answers EPIPE, and the machine ends in order. */
-	signal(SIGPIPE, SIG_IGN);
-	/* A file of "ulimit -f" size answers EFBIG: an error on a disk, and no end of the guest. */
-	signal(SIGXFSZ, SIG_IGN);
-	if (run->config->console.kind == CONSOLE_STDIO && isatty(STDIN_FILENO))
-		catch_crashes();
-	ret = vcpu_install_kick();
-	run->signal_fd = ret < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	run->signal_fd = ret < 0 ? ret : signals_open(on_terminal);
 	if (run->signal_fd < 0)
-		return err_set(err, -errno, "cannot receive signals: %s", strerror(errno));
+		return err_set(err, run->signal_fd, "cannot receive signals: %s",
+			       strerror(-run->signal_fd));
 	return 0;
 }
 
@@ -257,11 +211,15 @@ static const char *name_of(void *ctx, enum exit_kind kind, uint64_t detail)
 	return machine_name_of(run->machine, kind, detail);
 }
 
-static void report(struct run *run, FILE *to, bool json)
+/* The caller frees; NULL without memory. */
+static char *report(struct run *run, bool json)
 {
 	unsigned int max_counters = KVM_COUNTERS_EACH * (1 + run->config->cpus.nr);
 	struct exitstat_kvm_counter *counters = calloc(max_counters, sizeof(*counters));
 	struct timespec now;
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
 	uint64_t ticks;
 	struct exitstat_report what = {
 		.nr_vcpus = run->config->cpus.nr,
@@ -281,21 +239,29 @@ static void report(struct run *run, FILE *to, bool json)
 		what.ticks_per_second = (uint64_t)((double)ticks / what.wall_seconds);
 	if (counters != NULL)
 		what.nr_kvm = machine_kvm_counters(run->machine, counters, max_counters);
-	if (json)
+	if (to != NULL && json)
 		exitstat_print_json(&what, to);
-	else
+	else if (to != NULL)
 		exitstat_print_table(&what, to);
+	if (to != NULL)
+		fclose(to);
 	free(counters);
+	return text;
 }
 
 static void show_counters(void *ctx)
 {
 	struct run *run = ctx;
+	char *text;
 
-	if (run->stat == NULL)
+	if (run->stat == NULL) {
 		log_error(run->log, "no exit is counted; start with --stats to count them");
-	else
-		report(run, stderr, false);
+		return;
+	}
+	text = report(run, false);
+	if (text != NULL)
+		log_text(run->log, text);
+	free(text);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -305,31 +271,62 @@ static bool ends_with(const char *text, const char *end)
 	return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+/* The reader may be slow, but a signal that ends the run also ends the wait for it. */
 static int final_report(struct run *run, struct err *err)
 {
 	const char *path = run->config->stats_path;
+	struct nonblock to;
+	char *text;
+	int ret;
 
 	if (run->stat == NULL)
 		return 0;
-	report(run, path != NULL ? run->stats_file : stderr,
-	       path != NULL && ends_with(path, ".json"));
-	if (path == NULL)
+	text = report(run, path != NULL && ends_with(path, ".json"));
+	if (text == NULL)
+		return err_set(err, -ENOMEM, "--stats: out of memory");
+	if (path == NULL) {
+		log_text_whole(run->log, text, run->signal_fd);
+		free(text);
 		return 0;
-	if (fflush(run->stats_file) != 0)
-		return err_set(err, -errno, "--stats=%s: cannot write: %s", path, strerror(errno));
+	}
+	ret = nonblock_adopt(&to, run->outputs.stats_fd, O_WRONLY);
+	if (ret == 0) {
+		ret = nonblock_write_whole(&to, text, strlen(text), run->signal_fd);
+		nonblock_close(&to);
+	}
+	free(text);
+	if (ret < 0)
+		return err_set(err, ret, "--stats=%s: cannot write: %s", path, strerror(-ret));
 	return 0;
 }
 
 /* ---- lives ------------------------------------------------------------------------------ */
 
-/* The signal that ended the building of a machine, or 0. */
-static int take_signal(const struct run *run)
+static uint64_t now_ns(void)
 {
-	struct signalfd_siginfo info;
+	struct timespec now;
 
-	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return 0;
-	return (int)info.ssi_signo;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Holds up a guest that resets itself in a loop, and says so. False if a signal ended the run
+ * meanwhile.
+ */
+static bool may_restart(struct run *run, struct run_end *end)
+{
+	uint64_t wait_ns = restarts_wait_ns(&run->restarts, now_ns());
+	struct pollfd pollfd = {.fd = run->signal_fd, .events = POLLIN};
+
+	if (restarts_worth_a_word(&run->restarts, now_ns()))
+		log_warn(run->log,
+			 "--on-reset restart: the guest resets itself in a loop; no more than %d "
+			 "lives begin in %llu s",
+			 RESTARTS_BURST, RESTARTS_WINDOW_NS / 1000000000);
+	if (wait_ns != 0 && poll(&pollfd, 1, (int)(wait_ns / 1000000 + 1)) > 0)
+		end->signal = signals_take(run->signal_fd);
+	return end->signal == 0;
 }
 
 /* One life; *again says that another one is to follow. */
@@ -337,18 +334,22 @@ static int live_once(struct run *run, const struct machine_parts *parts, struct 
 		     bool *again, struct err *err)
 {
 	struct machine_end machine_end = {0};
-	int ret = machine_create(parts, &run->machine, err);
+	int ret;
+
+	restarts_begin(&run->restarts, now_ns());
+	ret = machine_create(parts, &run->machine, err);
 
 	*again = false;
 	if (ret == -EINTR)
-		end->signal = take_signal(run);
+		end->signal = signals_take(run->signal_fd);
 	if (ret < 0)
 		return end->signal != 0 ? 0 : ret;
 	ret = machine_run(run->machine, &machine_end, err);
 	if (ret == 0) {
-		*again = machine_end.reset && run->config->restart_on_reset;
 		end->status = machine_end.status;
 		end->signal = machine_end.signal;
+		*again =
+			machine_end.reset && run->config->restart_on_reset && may_restart(run, end);
 		if (!*again)
 			ret = final_report(run, err);
 		if (ret < 0)
@@ -374,6 +375,7 @@ static int live(struct run *run, struct run_end *end, struct err *err)
 		.images = &run->images,
 		.cpuid = &run->cpuid,
 		.stat = run->stat,
+		.log_limit = run->log_limit,
 		.signal_fd = run->signal_fd,
 		.show_counters = show_counters,
 		.show_ctx = run,
@@ -412,8 +414,6 @@ static int clean_up(struct run *run)
 
 	if (run->signal_fd >= 0)
 		close(run->signal_fd);
-	if (run->stats_file != NULL)
-		fclose(run->stats_file);
 	outputs_close(&run->outputs);
 	for (unsigned int i = 0; run->stat != NULL && i < run->config->cpus.nr; i++)
 		exitstat_destroy(run->stat[i]);

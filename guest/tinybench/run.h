@@ -5,7 +5,14 @@
 
 #include "guest/tinybench/base/settings.h"
 
-/* The exit status, as command.h says. */
-int run_command(const struct settings *settings, struct err *err);
+enum exit_status {
+	EXIT_STATUS_WELL = 0,
+	EXIT_STATUS_FAILED = 1,
+	EXIT_STATUS_USAGE = 2,
+	EXIT_STATUS_INTERRUPTED = 3,
+};
+
+/* The exit status. */
+int run_command(const struct settings *settings);
 
 #endif

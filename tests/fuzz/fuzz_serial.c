@@ -197,12 +197,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct world w = {0};
 	const struct chario_host host = {host_write, host_resume, host_attach, &w};
-	const struct log log = {.level = LOG_ERROR, .fd = -1};
+	const struct log log = {.level = LOG_ERROR};
+	struct log_limit log_limit = {0};
 	const struct device_env env = {
 		.pio = &w.pio,
 		.irq = {.raise = raise_irq, .ctx = &w},
 		.console = &host,
 		.log = &log,
+		.log_limit = &log_limit,
 	};
 	struct device *serial;
 

@@ -52,6 +52,7 @@ struct fuzz_guest {
 	uint32_t ram_bytes;
 	struct gmem mem;
 	struct log log;
+	struct log_limit log_limit;
 	struct device_env env;
 };
 
@@ -64,8 +65,8 @@ static inline void fuzz_guest_init(struct fuzz_guest *g, uint32_t ram_bytes)
 	g->ram_bytes = ram_bytes;
 	check(!mprotect(g->ram, ram_bytes, PROT_READ | PROT_WRITE));
 	check(!gmem_add(&g->mem, gpa(0), ram_bytes, g->ram));
-	g->log = (struct log){.level = LOG_ERROR, .fd = -1};
-	g->env = (struct device_env){.mem = &g->mem, .log = &g->log};
+	g->log = (struct log){.level = LOG_ERROR};
+	g->env = (struct device_env){.mem = &g->mem, .log = &g->log, .log_limit = &g->log_limit};
 	check(!evloop_create(&g->env.loop));
 }
 

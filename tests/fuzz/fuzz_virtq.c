@@ -267,11 +267,12 @@ static void check_recovery(struct bus *bus, unsigned int slot, uint8_t *ram)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct log log = {.level = LOG_ERROR, .fd = -1};
+	const struct log log = {.level = LOG_ERROR};
 	struct vdev probe = {.ops = &probe_ops, .nr_queues = 2};
 	struct device *device[SLOTS] = {0};
 	uint8_t *ram = calloc(1, RAM_BYTES);
-	struct device_env env = {.log = &log};
+	struct log_limit log_limit = {0};
+	struct device_env env = {.log = &log, .log_limit = &log_limit};
 	struct gmem mem = {0};
 	struct bus bus = {0};
 	struct vdev *rng;
@@ -280,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	env.mem = &mem;
 	env.mmio = &bus;
 	check(evloop_create(&env.loop) == 0);
-	check(vdev_init(&probe, &mem, env.loop, &log) == 0);
+	check(vdev_init(&probe, &env) == 0);
 	check(virtio_mmio_create(&env, gpa(SLOT(0)), &probe, &device[0]) == 0);
 	check(rng_create(&env, &rng) == 0);
 	check(virtio_mmio_create(&env, gpa(SLOT(1)), rng, &device[1]) == 0);

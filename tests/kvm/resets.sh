@@ -37,6 +37,20 @@ for ring in ring0 ring3; do
 	judge "resets start anew ($ring)" 0 ""
 done
 
+# A guest that resets itself in a loop is held up, and the log says so.
+start_resets --kernel "$GUESTS/reset.ring0.elf" --on-reset restart
+boots=1
+for key in k k k k k k q; do
+	wait_boots $boots
+	printf '%s' $key >&4
+	boots=$((boots + 1))
+done
+exec 4>&-
+status=0
+wait $background || status=$?
+printf 'boot\nboot\nboot\nboot\nboot\nboot\nboot\n' >"$WORK/want"
+judge "resets in a loop are held up" 0 "resets itself in a loop"
+
 # The CPUs that a vCPU's thread may use.
 cpus_of() { # PID THREAD_NAME
 	for task in /proc/"$1"/task/*; do

@@ -89,6 +89,33 @@ wait $! || status=$?
 printf 'boot\n' >"$WORK/want"
 judge "SIGHUP under nohup" 0 ''
 
+# A log that is not read, here a full pipe, stops neither the guest nor the signal.
+mkfifo "$WORK/full" "$WORK/keys2"
+sleep "$TIMEOUT" <"$WORK/full" &
+sleeper=$!
+exec 8>"$WORK/full"
+timeout 1 dd if=/dev/zero bs=4096 count=1000 >&8 2>/dev/null
+rm -f "$WORK/out"
+# The vCPU that stays off is worth a line.
+"$TINYVMM" --kernel "$GUESTS/reset.ring0.elf" --cpus 2 --log info \
+	<"$WORK/keys2" >"$WORK/out" 2>&8 &
+started=$!
+exec 9>"$WORK/keys2" 8>&-
+tries=0
+while ! grep -q boot "$WORK/out" 2>/dev/null && [ "$tries" -lt 100 ]; do
+	sleep 0.05
+	tries=$((tries + 1))
+done
+kill -TERM $started
+status=0
+wait $started || status=$?
+exec 9>&-
+kill $sleeper
+wait $sleeper 2>/dev/null || :
+printf 'boot\n' >"$WORK/want"
+: >"$WORK/err"
+judge "SIGTERM while the log is not read" 143 ''
+
 # A parent may leave any signal blocked, also the one that makes vCPUs leave the guest.
 if env --block-signal=RTMIN true 2>/dev/null; then
 	status=0

@@ -89,6 +89,7 @@ struct world {
 	int far_in;   /* what we write here is the console's input; -1: none */
 	int far_out;  /* what the console writes is read here */
 	struct log log;
+	struct log_output output;
 	FILE *said; /* what it logged */
 	struct console_options options;
 	int file; /* of CONSOLE_FILE */
@@ -141,7 +142,8 @@ static inline int set_up(void **state)
 	sem_init(&w->turn, 0, 0);
 	pthread_mutex_init(&w->port.lock, NULL);
 	w->said = tmpfile();
-	w->log = (struct log){.level = LOG_WARN, .fd = fileno(w->said)};
+	log_output_open(&w->output, fileno(w->said));
+	w->log = (struct log){.level = LOG_WARN, .output = &w->output};
 	*state = w;
 	return 0;
 }
@@ -210,6 +212,7 @@ static inline int tear_down(void **state)
 	close(w->marker.fd);
 	sem_destroy(&w->turn);
 	pthread_mutex_destroy(&w->port.lock);
+	log_output_close(&w->output);
 	fclose(w->said);
 	free(w);
 	return 0;

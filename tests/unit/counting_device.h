@@ -79,7 +79,7 @@ static inline void counting_device_init(struct counting_device *d, const struct 
 	d->vdev.config_writable_from = 2;
 	d->vdev.config_writable_to = 6;
 	d->vdev.nr_queues = COUNTING_QUEUES;
-	err = vdev_init(&d->vdev, env->mem, env->loop, env->log);
+	err = vdev_init(&d->vdev, env);
 	assert(err == 0);
 }
 

@@ -15,6 +15,7 @@
 struct fixture {
 	struct bus pio;
 	struct log log;
+	struct log_limit log_limit;
 	atomic_uint irqs;
 	unsigned int ends;
 	enum guest_end_reason end_reason; /* of the last one */
@@ -41,12 +42,13 @@ static inline void fixture_end(void *ctx, enum guest_end_reason reason, uint32_t
 static inline void fixture_init(struct fixture *fixture)
 {
 	memset(fixture, 0, sizeof(*fixture));
-	fixture->log = (struct log){.level = LOG_DEBUG, .fd = -1};
+	fixture->log = (struct log){.level = LOG_DEBUG};
 	fixture->env = (struct device_env){
 		.pio = &fixture->pio,
 		.irq = {.raise = fixture_irq, .ctx = fixture},
 		.end = {.report = fixture_end, .ctx = fixture},
 		.log = &fixture->log,
+		.log_limit = &fixture->log_limit,
 	};
 }
 

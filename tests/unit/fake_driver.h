@@ -81,7 +81,8 @@ struct fake_guest {
 	uint64_t heap; /* RAM below this address is given out */
 	struct gmem mem;
 	struct bus pio, mmio;
-	struct log log; /* to nowhere; tests may set level and fd */
+	struct log log; /* to nowhere; tests may set level and output */
+	struct log_limit log_limit;
 	struct device_env env;
 	struct device *device; /* behind the slot */
 	atomic_uint interrupts;
@@ -113,13 +114,14 @@ static inline void fake_guest_init(struct fake_guest *g)
 	err = gmem_add(&g->mem, gpa(FAKE_RAM_START), FAKE_RAM_BYTES, g->ram);
 	assert(err == 0);
 	g->heap = FAKE_RAM_START;
-	g->log = (struct log){.level = LOG_ERROR, .fd = -1};
+	g->log = (struct log){.level = LOG_ERROR};
 	g->env = (struct device_env){
 		.mem = &g->mem,
 		.pio = &g->pio,
 		.mmio = &g->mmio,
 		.irq = {.raise = fake_raise, .ctx = g},
 		.log = &g->log,
+		.log_limit = &g->log_limit,
 	};
 	err = evloop_create(&g->env.loop);
 	assert(err == 0);

@@ -282,13 +282,15 @@ static void a_used_length_is_what_was_written(void **state)
 static void a_file_cut_short_under_the_disk_is_an_io_error(void **state)
 {
 	struct machine *m = *state;
+	struct log_output output;
 	FILE *log = tmpfile();
 	char said[1024] = "";
 	uint8_t data[1024];
 
 	assert_non_null(log);
 	start(m, ALL);
-	m->g.log = (struct log){.level = LOG_WARN, .fd = fileno(log)};
+	log_output_open(&output, fileno(log));
+	m->g.log = (struct log){.level = LOG_WARN, .output = &output};
 	assert_int_equal(truncate(m->image.path, 9 * IMAGE_SECTOR), 0);
 	assert_int_equal(read_sectors(m, 9, data, 512), VIRTIO_BLK_S_IOERR);
 	assert_true(pread(fileno(log), said, sizeof(said) - 1, 0) > 0);
@@ -296,7 +298,8 @@ static void a_file_cut_short_under_the_disk_is_an_io_error(void **state)
 	assert_int_equal(read_sectors(m, 8, data, 512), VIRTIO_BLK_S_OK);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(read_sectors(m, 9, data, 512), VIRTIO_BLK_S_IOERR);
-	m->g.log.fd = -1;
+	m->g.log.output = NULL;
+	log_output_close(&output);
 	assert_int_equal(fseek(log, 0, SEEK_END), 0);
 	assert_true(ftell(log) < 100 * 60); /* limited */
 	fclose(log);

@@ -158,18 +158,21 @@ static void doorbells_are_unbound_at_a_reset_and_bound_at_the_next_life(void **s
 static void where_no_doorbell_can_be_had_the_write_itself_notifies(void **state)
 {
 	struct fixture *f = *state;
+	struct log_output output;
 	FILE *log = tmpfile();
 	char said[256] = "";
 
 	assert_non_null(log);
-	f->g.log = (struct log){.level = LOG_WARN, .fd = fileno(log)};
+	log_output_open(&output, fileno(log));
+	f->g.log = (struct log){.level = LOG_WARN, .output = &output};
 	f->bells.result = -ENOSPC;
 	go_live(f);
 	assert_true(pread(fileno(log), said, sizeof(said) - 1, 0) > 0);
 	assert_non_null(strstr(said, "no doorbell for queue 0: No space left"));
 	assert_non_null(strstr(said, "no doorbell for queue 1: No space left"));
 	fclose(log);
-	f->g.log.fd = -1;
+	f->g.log.output = NULL;
+	log_output_close(&output);
 	assert_int_equal(f->bells.binds, COUNTING_QUEUES);
 	fake_write32(&f->g, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 	assert_int_equal(f->d.notified, 1);

@@ -51,7 +51,7 @@ static const struct cpuid_table supported = {
 };
 
 static const struct cpuid_options no_edits;
-static const struct log no_log = {.level = LOG_ERROR, .fd = -1};
+static const struct log no_log = {.level = LOG_ERROR};
 
 static struct cpuid_table make(const struct guest_cpuid *guest)
 {
@@ -153,7 +153,8 @@ static void the_users_features_come_last_and_past_kvm_with_a_warning(void **stat
 					  .options = &options,
 					  .has_apic = true,
 					  .host = made_up_cpu};
-	struct log log = {.level = LOG_WARN};
+	struct log_output output;
+	const struct log log = {.level = LOG_WARN, .output = &output};
 	struct cpuid_table table;
 	struct err err;
 	char text[512];
@@ -162,8 +163,9 @@ static void the_users_features_come_last_and_past_kvm_with_a_warning(void **stat
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
-	log.fd = fds[1];
+	log_output_open(&output, fds[1]);
 	assert_int_equal(guest_cpuid_make(&table, &guest, &log, &err), 0);
+	log_output_close(&output);
 	close(fds[1]);
 	len = read(fds[0], text, sizeof(text) - 1);
 	close(fds[0]);

@@ -361,13 +361,15 @@ static void a_share_is_bound_where_its_cpus_are_and_the_log_says_if_not(void **s
 	char text[512];
 	int fds[2];
 	ssize_t len;
-	struct log log = {.level = LOG_INFO};
+	struct log_output output;
+	struct log log = {.level = LOG_INFO, .output = &output};
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
-	log.fd = fds[1];
+	log_output_open(&output, fds[1]);
 	assert_int_equal(hostmem_map(&hostmem, &mem, &err), 0);
 	hostmem_bind_near_cpus(&hostmem, &host, share, NR_OF(share), &log);
+	log_output_close(&output);
 	close(fds[1]);
 	len = read(fds[0], text, sizeof(text) - 1);
 	assert_true(len >= 0);

@@ -80,17 +80,20 @@ static void a_complaint_names_the_register(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < NR_OF(cases); i++) {
+		struct log_output output;
 		FILE *log = tmpfile();
 		char said[256] = "";
 
 		assert_non_null(log);
-		f->g.log = (struct log){.level = LOG_WARN, .fd = fileno(log)};
-		memset(&f->d.vdev.log_limit, 0, sizeof(f->d.vdev.log_limit));
+		log_output_open(&output, fileno(log));
+		f->g.log = (struct log){.level = LOG_WARN, .output = &output};
+		f->g.log_limit = (struct log_limit){0};
 		if (cases[i].write)
 			write_sized(f, cases[i].reg, cases[i].size, cases[i].value);
 		else
 			assert_int_equal(read_sized(f, cases[i].reg, cases[i].size), 0);
-		f->g.log.fd = -1;
+		f->g.log.output = NULL;
+		log_output_close(&output);
 		assert_true(pread(fileno(log), said, sizeof(said) - 1, 0) > 0);
 		assert_non_null(strstr(said, "virtio-counting a.img: "));
 		assert_non_null(strstr(said, cases[i].says));

@@ -49,6 +49,7 @@ struct world {
 	struct bus pio, mmio;
 	struct gmem mem;
 	struct log log;
+	struct log_output output;
 	FILE *report;
 	_Alignas(struct kvm_run) uint8_t run[RUN_BYTES];
 	struct exit script[MAX_EXITS];
@@ -143,7 +144,8 @@ static void world_init(struct world *w)
 	memset(w, 0, sizeof(*w));
 	w->report = tmpfile();
 	assert_non_null(w->report);
-	w->log = (struct log){.level = LOG_WARN, .fd = fileno(w->report)};
+	log_output_open(&w->output, fileno(w->report));
+	w->log = (struct log){.level = LOG_WARN, .output = &w->output};
 	w->failed_with = -1;
 	w->shared = (struct vcpu_shared){
 		.mem = &w->mem,
@@ -197,6 +199,7 @@ static const char *said(struct world *w, char text[MAX_REPORT])
 
 static void world_fini(struct world *w)
 {
+	log_output_close(&w->output);
 	fclose(w->report);
 	world = NULL;
 }

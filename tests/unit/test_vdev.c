@@ -438,20 +438,23 @@ static void a_device_that_needs_a_reset_pops_nothing(void **state)
 static void guest_faults_are_logged_at_a_limited_rate(void **state)
 {
 	struct fixture *f = *state;
+	struct log_output output;
 	char text[16384];
 	int pipe_fd[2];
 	ssize_t len;
 	int lines = 0;
 
 	assert_int_equal(pipe(pipe_fd), 0);
-	f->g.log = (struct log){.level = LOG_WARN, .fd = pipe_fd[1]};
+	log_output_open(&output, pipe_fd[1]);
+	f->g.log = (struct log){.level = LOG_WARN, .output = &output};
 	go_live(f);
 	for (int i = 0; i < 1000; i++)
 		vdev_guest_fault(&f->d.vdev, "the test says so");
 	close(pipe_fd[1]);
 	len = read(pipe_fd[0], text, sizeof(text) - 1);
 	close(pipe_fd[0]);
-	f->g.log = (struct log){.level = LOG_ERROR, .fd = -1};
+	f->g.log = (struct log){.level = LOG_ERROR};
+	log_output_close(&output);
 	assert_in_range(len, 1, sizeof(text) - 1);
 	text[len] = '\0';
 	assert_non_null(strstr(text, "virtio-counting a.img: guest fault: the test says so"));

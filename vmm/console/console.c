@@ -66,7 +66,7 @@ static size_t console_write(void *ctx, const uint8_t *bytes, size_t len)
 	while (taken < len && !console->gone && console->out.fd >= 0) {
 		n = console->pty != NULL
 			    ? pty_write(console->pty, bytes + taken, len - taken)
-			    : console_fd_write(&console->out, bytes + taken, len - taken);
+			    : nonblock_write(&console->out, bytes + taken, len - taken);
 		if (n < 0)
 			break;
 		if (console->tty.fd >= 0)
@@ -188,14 +188,14 @@ static int open_stdio(struct console *console, struct err *err)
 	int ret;
 
 	console->name = "standard output";
-	ret = console_fd_adopt(&console->out, STDOUT_FILENO, O_WRONLY);
+	ret = nonblock_adopt(&console->out, STDOUT_FILENO, O_WRONLY);
 	if (ret < 0)
 		return err_set(
 			err, ret,
 			"--console stdio: standard output cannot be used: %s; open it or use "
 			"--console file=PATH or none",
 			strerror(-ret));
-	ret = console_fd_adopt(&console->in, STDIN_FILENO, O_RDONLY);
+	ret = nonblock_adopt(&console->in, STDIN_FILENO, O_RDONLY);
 	if (ret == 0 && console->in.is_tty)
 		ret = tty_open(&console->tty, STDIN_FILENO);
 	if (ret < 0)
@@ -209,10 +209,12 @@ static int open_stdio(struct console *console, struct err *err)
 static int open_file(struct console *console, const char *path, int file, struct err *err)
 {
 	int fd = fcntl(file, F_DUPFD_CLOEXEC, 0);
-	int ret = fd < 0 ? -errno : console_fd_own(&console->out, fd);
 
 	console->name = path;
-	return ret < 0 ? err_set(err, ret, "--console file=%s: %s", path, strerror(-ret)) : 0;
+	if (fd < 0)
+		return err_set(err, -errno, "--console file=%s: %s", path, strerror(errno));
+	nonblock_own(&console->out, fd);
+	return 0;
 }
 
 static int open_pty(struct console *console, struct err *err)
@@ -224,7 +226,10 @@ static int open_pty(struct console *console, struct err *err)
 		console->in = console->pty->master;
 		console->in.owned = false; /* the pty closes it */
 		ret = fcntl(console->in.fd, F_DUPFD_CLOEXEC, 0);
-		ret = ret < 0 ? -errno : console_fd_own(&console->out, ret);
+		if (ret >= 0)
+			nonblock_own(&console->out, ret);
+		else
+			ret = -errno;
 	}
 	if (ret < 0)
 		return err_set(err, ret,
@@ -239,6 +244,16 @@ static int open_pty(struct console *console, struct err *err)
 	return 0;
 }
 
+static int make_waitable(struct console *console, struct err *err)
+{
+	int ret = console->in.fd >= 0 ? nonblock_make_waitable(&console->in) : 0;
+
+	if (ret == 0 && console->out.fd >= 0)
+		ret = nonblock_make_waitable(&console->out);
+	return ret < 0 ? err_set(err, ret, "--console: cannot make an eventfd: %s", strerror(-ret))
+		       : 0;
+}
+
 int console_open(struct console **console, const struct console_options *options, int file,
 		 const struct log *log, struct err *err)
 {
@@ -248,7 +263,7 @@ int console_open(struct console **console, const struct console_options *options
 	if (c == NULL)
 		return err_set(err, -ENOMEM, "--console: %s", strerror(ENOMEM));
 	c->log = log;
-	c->in = c->out = CONSOLE_FD_NONE;
+	c->in = c->out = NONBLOCK_NONE;
 	c->tty = TTY_NONE;
 	pthread_mutex_init(&c->lock, NULL);
 	c->chario = (struct chario_host){
@@ -267,6 +282,8 @@ int console_open(struct console **console, const struct console_options *options
 		ret = open_file(c, options->path, file, err);
 	else if (options->kind == CONSOLE_PTY)
 		ret = open_pty(c, err);
+	if (ret == 0)
+		ret = make_waitable(c, err);
 	if (ret < 0) {
 		console_close(c);
 		return ret;
@@ -281,11 +298,11 @@ void console_close(struct console *console)
 		return;
 	if (console->pty != NULL && console->pty->held_len > 0)
 		log_warn(console->log,
-			 "--console pty: nobody has read the last %zu bytes of output from %s",
+			 "--console pty: the last %zu bytes of output were not read from %s",
 			 console->pty->held_len, console->name);
 	tty_close(&console->tty);
-	console_fd_close(&console->in);
-	console_fd_close(&console->out);
+	nonblock_close(&console->in);
+	nonblock_close(&console->out);
 	pty_close(console->pty);
 	if (console->kick_fd >= 0)
 		close(console->kick_fd);

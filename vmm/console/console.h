@@ -8,7 +8,7 @@
  * anything else is sent on with it. Where standard input is not a terminal nothing is special, so
  * binary data passes; its end does not end the guest. When standard output is closed (EPIPE, EIO),
  * the guest ends. Descriptors that tinyvmm inherited are never made non-blocking, since other
- * processes share them: fd.h says what is done instead.
+ * processes share them: core/nonblock.h says what is done instead.
  *
  * file: output only, into a file that outputs.h created or emptied.
  *

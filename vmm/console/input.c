@@ -143,7 +143,7 @@ void console_pump_input(struct console *console)
 		arm_input(console, false);
 		return;
 	}
-	n = console_fd_read(&console->in, bytes, limit < sizeof(bytes) ? limit : sizeof(bytes));
+	n = nonblock_read(&console->in, bytes, limit < sizeof(bytes) ? limit : sizeof(bytes));
 	if (n == 0 || (n < 0 && n != -EAGAIN)) {
 		end_input(console, (int)-n);
 		return;

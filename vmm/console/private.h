@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "vmm/console/console.h"
-#include "vmm/console/fd.h"
+#include "vmm/core/nonblock.h"
 #include "vmm/console/pty.h"
 #include "vmm/console/tty.h"
 
@@ -19,7 +19,7 @@ struct console {
 	const struct log *log;
 	const char *name; /* of the far side, for messages */
 	struct chario_host chario;
-	struct console_fd in, out; /* of a pty: its master, and a duplicate of that */
+	struct nonblock in, out; /* of a pty: its master, and a duplicate of that */
 	struct tty tty;
 	struct pty *pty; /* or NULL */
 

@@ -67,9 +67,7 @@ int pty_open(struct pty **pty)
 		ret = -errno;
 		goto free_pty;
 	}
-	ret = console_fd_own(&p->master, fd);
-	if (ret < 0)
-		goto free_pty;
+	nonblock_own(&p->master, fd);
 	if (grantpt(fd) < 0 || unlockpt(fd) < 0) {
 		ret = -errno;
 		goto close_master;
@@ -88,7 +86,7 @@ int pty_open(struct pty **pty)
 	return 0;
 
 close_master:
-	console_fd_close(&p->master);
+	nonblock_close(&p->master);
 free_pty:
 	free(p);
 	return ret;
@@ -118,7 +116,7 @@ void pty_close(struct pty *pty)
 	if (pty_is_attached(pty))
 		wait_for_reader(pty);
 	close(pty->opened_fd);
-	console_fd_close(&pty->master);
+	nonblock_close(&pty->master);
 	free(pty);
 }
 
@@ -149,7 +147,7 @@ bool pty_flush(struct pty *pty)
 
 		if (run > pty->held_len)
 			run = pty->held_len;
-		n = console_fd_write(&pty->master, &pty->held[pty->held_head], run);
+		n = nonblock_write(&pty->master, &pty->held[pty->held_head], run);
 		if (n <= 0)
 			return false;
 		pty->held_head = (pty->held_head + (size_t)n) % PTY_HELD_BYTES;
@@ -166,7 +164,7 @@ ssize_t pty_write(struct pty *pty, const uint8_t *bytes, size_t len)
 	}
 	if (!pty_flush(pty))
 		return -EAGAIN;
-	return console_fd_write(&pty->master, bytes, len);
+	return nonblock_write(&pty->master, bytes, len);
 }
 
 void pty_opened(struct pty *pty)

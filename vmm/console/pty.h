@@ -14,13 +14,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "vmm/console/fd.h"
+#include "vmm/core/nonblock.h"
 
 #define PTY_HELD_BYTES 65536
 #define PTY_NAME_MAX   64
 
 struct pty {
-	struct console_fd master;
+	struct nonblock master;
 	int opened_fd; /* readable after somebody has opened the far side; for the event loop */
 	char name[PTY_NAME_MAX]; /* of the far side */
 	size_t held_head, held_len;

@@ -32,6 +32,7 @@ struct device_env {
 	struct guest_end end;
 	struct exit_clock clock;
 	const struct log *log;
+	struct log_limit *log_limit; /* for what a guest can cause; outlives a reset */
 };
 
 struct device {

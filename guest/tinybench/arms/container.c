@@ -40,55 +40,56 @@ static char *image_name(void)
 /* For commands whose failure changes nothing: most often there is nothing left to remove. */
 static void run_quietly(const struct argv *argv)
 {
-	struct err why;
+	struct reason why;
 
 	free(spawn_capture(argv->at, &why));
 }
 
 /* ---- the root file system: the benchmark file and mount points ---- */
 
-static int copy_file(const char *from, const char *to, struct err *err)
+static int copy_file(const char *from, const char *to, struct reason *reason)
 {
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, ret = 0;
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, error = 0;
 	struct stat st;
 
 	if (in >= 0)
 		out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 	if (in < 0 || out < 0 || fstat(in, &st) < 0 ||
 	    sendfile(out, in, NULL, (size_t)st.st_size) != st.st_size)
-		ret = err_set(err, -EIO, "%s: cannot copy to %s: %s", from, to, strerror(errno));
+		error = reason_set(reason, -EIO, "%s: cannot copy to %s: %s", from, to,
+				   strerror(errno));
 	if (in >= 0)
 		close(in);
-	if (out >= 0 && close(out) < 0 && !ret)
-		ret = err_set(err, -errno, "%s: %s", to, strerror(errno));
-	return ret;
+	if (out >= 0 && close(out) < 0 && !error)
+		error = reason_set(reason, -errno, "%s: %s", to, strerror(errno));
+	return error;
 }
 
-static int make_root(struct arm *arm, struct err *err)
+static int make_root(struct arm *arm, struct reason *reason)
 {
 	static const char *const directories[] = {"", "/proc", "/dev"};
 	char *path;
 	size_t i;
-	int ret = arm_make_work(arm, err);
+	int error = arm_make_work(arm, reason);
 
-	for (i = 0; !ret && i < NR_OF(directories); i++) {
+	for (i = 0; !error && i < NR_OF(directories); i++) {
 		path = xasprintf("%s/rootfs%s", arm->work, directories[i]);
-		ret = file_make_directory(path, err);
+		error = file_make_directory(path, reason);
 		free(path);
 	}
-	if (ret)
-		return ret;
+	if (error)
+		return error;
 	path = xasprintf("%s/rootfs/bench", arm->work);
-	ret = copy_file(arm->context->bench_file, path, err);
+	error = copy_file(arm->context->bench_file, path, reason);
 	free(path);
-	return ret;
+	return error;
 }
 
 /* ---- runc ---- */
 
-static int write_config(FILE *file, const void *opaque)
+static void write_config(FILE *file, const void *opaque)
 {
-	return opaque && json_dumpf(opaque, file, JSON_INDENT(1)) == 0 ? 0 : -EILSEQ;
+	json_dumpf(opaque, file, JSON_INDENT(1));
 }
 
 /* A container's name, unique on this machine as long as it runs. */
@@ -97,12 +98,13 @@ static char *container_name(const struct arm *arm)
 	return xasprintf("tinybench-%d-%u", (int)getpid(), arm->runs);
 }
 
-static int runc_command(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
+static int runc_command(struct arm *arm, const struct job *job, struct argv *argv,
+			struct reason *reason)
 {
 	struct argv inside = {0};
 	char *name, *cgroup;
 	json_t *config;
-	int ret;
+	int error;
 
 	arm->runs++;
 	name = container_name(arm);
@@ -118,7 +120,7 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 						  .cpus = arm->context->pin,
 						  .disk = job->disk,
 						  .netns = job->net ? job->net->name : NULL});
-	ret = file_replace(arm->work, "config.json", write_config, config, err);
+	error = file_replace(arm->work, "config.json", write_config, config, reason);
 	json_decref(config);
 	argv_free(&inside);
 	argv_add(argv, "runc");
@@ -128,7 +130,7 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 	argv_add(argv, "%s", name);
 	free(cgroup);
 	free(name);
-	return ret;
+	return error;
 }
 
 /* ---- Docker, Podman ---- */
@@ -197,19 +199,20 @@ static int bwrap_command(struct arm *arm, const struct job *job, struct argv *ar
 /* ---- the arm ---- */
 
 static int container_command(struct arm *arm, const struct job *job, struct argv *argv,
-			     struct err *err)
+			     struct reason *reason)
 {
 	if (is_engine(arm, "runc"))
-		return runc_command(arm, job, argv, err);
+		return runc_command(arm, job, argv, reason);
 	if (job->net)
-		return err_set(err, -EOPNOTSUPP,
-			       "%s cannot join the network namespace that runc can", arm->program);
+		return reason_set(reason, -EOPNOTSUPP,
+				  "%s cannot join the network namespace that runc can",
+				  arm->program);
 	if (is_engine(arm, "bwrap"))
 		return bwrap_command(arm, job, argv);
 	return engine_command(arm, job, argv);
 }
 
-static int import_image(struct arm *arm, struct err *err)
+static int import_image(struct arm *arm, struct reason *reason)
 {
 	char *image = image_name(), *output;
 	char *script = xasprintf("tar -C '%s/rootfs' -c . | %s import - %s", arm->work,
@@ -217,7 +220,7 @@ static int import_image(struct arm *arm, struct err *err)
 	char shell[] = "sh", option[] = "-c";
 	char *const argv[] = {shell, option, script, NULL};
 
-	output = spawn_capture(argv, err);
+	output = spawn_capture(argv, reason);
 	free(script);
 	free(image);
 	free(output);
@@ -238,20 +241,21 @@ static void add_version_question(const struct arm *arm, struct argv *argv)
 	}
 }
 
-static int ask_engine(struct arm *arm, struct err *err)
+static int ask_engine(struct arm *arm, struct reason *reason)
 {
 	struct argv argv = {0};
-	struct err why;
+	struct reason why;
 	char path[4096], *output;
 
 	if (!file_find_program(arm->program, path, sizeof(path)))
-		return err_set(err, -ENOENT, "%s is not installed", arm->program);
+		return reason_set(reason, -ENOENT, "%s is not installed", arm->program);
 	argv_add(&argv, "%s", path);
 	add_version_question(arm, &argv);
 	output = spawn_capture(argv.at, &why);
 	argv_free(&argv);
 	if (!output)
-		return err_set(err, -ENOENT, "%s does not answer: %.200s", arm->program, why.text);
+		return reason_set(reason, -ENOENT, "%s does not answer: %.200s", arm->program,
+				  why.text);
 	output[strcspn(output, "\n")] = '\0';
 	free(arm->detail);
 	arm->detail =
@@ -261,24 +265,24 @@ static int ask_engine(struct arm *arm, struct err *err)
 }
 
 /* A container that cannot start here should say so now, and not in each round. */
-static int try_start(struct arm *arm, struct err *err)
+static int try_start(struct arm *arm, struct reason *reason)
 {
 	struct argv argv = {0};
 	struct job nothing = {0};
-	struct err why;
+	struct reason why;
 	char *output;
-	int ret = container_command(arm, &nothing, &argv, err);
+	int error = container_command(arm, &nothing, &argv, reason);
 
-	if (ret)
+	if (error)
 		goto out;
 	output = spawn_capture(argv.at, &why);
 	if (!output)
-		ret = err_set(err, -EIO, "%s cannot start a container: %.300s", arm->program,
-			      why.text);
+		error = reason_set(reason, -EIO, "%s cannot start a container: %.300s",
+				   arm->program, why.text);
 	free(output);
 out:
 	argv_free(&argv);
-	return ret;
+	return error;
 }
 
 /* Docker and Podman would keep it for ever. */
@@ -299,25 +303,25 @@ static void remove_image(struct arm *arm)
 	free(image);
 }
 
-static int prepare_engine(struct arm *arm, struct err *err)
+static int prepare_engine(struct arm *arm, struct reason *reason)
 {
-	int ret = ask_engine(arm, err);
+	int error = ask_engine(arm, reason);
 
-	if (!ret && has_images(arm))
-		ret = import_image(arm, err);
-	return ret ? ret : try_start(arm, err);
+	if (!error && has_images(arm))
+		error = import_image(arm, reason);
+	return error ? error : try_start(arm, reason);
 }
 
-static int container_prepare(struct arm *arm, struct err *err)
+static int container_prepare(struct arm *arm, struct reason *reason)
 {
 	static const char *const engines[] = {"runc", "docker", "podman", "bwrap"};
-	struct err why;
+	struct reason why;
 	size_t i, length = 0;
-	int ret = make_root(arm, err);
+	int error = make_root(arm, reason);
 
-	if (ret || arm->program)
-		return ret ? ret : prepare_engine(arm, err);
-	err->text[0] = '\0';
+	if (error || arm->program)
+		return error ? error : prepare_engine(arm, reason);
+	reason->text[0] = '\0';
 	for (i = 0; i < NR_OF(engines); i++) {
 		arm->program = xstrdup(engines[i]);
 		if (prepare_engine(arm, &why) == 0)
@@ -326,9 +330,10 @@ static int container_prepare(struct arm *arm, struct err *err)
 		free(arm->detail);
 		free(arm->program);
 		arm->detail = arm->program = NULL;
-		if (length < sizeof(err->text))
-			length += (size_t)snprintf(err->text + length, sizeof(err->text) - length,
-						   "%s%.120s", i ? "; " : "", why.text);
+		if (length < sizeof(reason->text))
+			length += (size_t)snprintf(reason->text + length,
+						   sizeof(reason->text) - length, "%s%.120s",
+						   i ? "; " : "", why.text);
 	}
 	return -ENOENT;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/file.h"
 #include "guest/tinybench/data/summary.h"
 
 /* The same seed for the same data, so that a report made again has the same figures. */
@@ -183,7 +184,160 @@ void summary_say(const struct result *result, char *text, size_t size)
 		(void)snprintf(text, size, "no ratio: %s", result->no_ratio);
 	length = strlen(text);
 	if (result->failed)
-		(void)snprintf(text + length, size - length, "%s%u other run%s failed: %s",
+		(void)snprintf(text + length, size - length, "%sfailed in %u round%s more: %s",
 			       length ? "; " : "", result->nr_failed,
 			       result->nr_failed == 1 ? "" : "s", result->why_not);
+}
+
+/* ---- summary.json ---- */
+
+static json_t *real_or_null(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *interval(const struct estimate *estimate)
+{
+	return json_pack("[o, o]", real_or_null(estimate->lo), real_or_null(estimate->hi));
+}
+
+static json_t *result_json(const struct result *result)
+{
+	static const char *const verdicts[] = {[VERDICT_TOO_FEW] = "too few rounds",
+					       [VERDICT_SAME] = "no difference seen",
+					       [VERDICT_HIGHER] = "higher",
+					       [VERDICT_LOWER] = "lower"};
+	bool has_ratio = result->ratio.nr > 0;
+	char text[256];
+
+	summary_say(result, text, sizeof(text));
+	return json_pack(
+		"{s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:s}", "bench",
+		result->bench->name, "arm", result->arm, "unit", result->bench->unit, "median",
+		result->value.median, "ci95", interval(&result->value), "ratio",
+		has_ratio ? json_real(result->ratio.median) : json_null(), "ratio_ci95",
+		has_ratio ? interval(&result->ratio) : json_null(), "better",
+		result->bench->higher_is_better ? "higher" : "lower", "rounds",
+		(int)result->value.nr, "detectable_percent",
+		has_ratio ? real_or_null(100 * result->ratio.detectable) : json_null(), "verdict",
+		has_ratio ? json_string(verdicts[stats_verdict(&result->ratio)]) : json_null(),
+		"text", text);
+}
+
+/* Arms that could not run at all. */
+static void add_missing_arms(json_t *missing, const struct dataset *data)
+{
+	const struct note *note;
+	size_t i;
+
+	for (i = 0; i < data->arms.nr; i++) {
+		note = dataset_note(data, NULL, data->arms.at[i]);
+		if (note)
+			json_array_append_new(missing,
+					      json_pack("{s:n, s:s, s:s, s:b}", "bench", "arm",
+							note->arm, "reason", note->text, "failed",
+							(int)note->error));
+	}
+}
+
+json_t *summary_json(const struct summary *summary, const struct dataset *data)
+{
+	json_t *results = json_array(), *missing = json_array();
+	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
+	json_t *host = json_object_get(run, "host"), *file = json_object_get(run, "bench_file");
+	const struct result *result;
+	size_t i;
+
+	for (i = 0; i < summary->nr; i++) {
+		result = &summary->at[i];
+		if (result->value.nr)
+			json_array_append_new(results, result_json(result));
+		else
+			json_array_append_new(missing,
+					      json_pack("{s:s, s:s, s:s, s:b}", "bench",
+							result->bench->name, "arm", result->arm,
+							"reason", result->why_not, "failed",
+							(int)result->failed));
+	}
+	add_missing_arms(missing, data);
+	return json_pack("{s:s, s:O, s:O, s:o, s:o}", "schema", "tinybench-summary-1", "host",
+			 host ? host : json_null(), "bench_file", file ? file : json_null(),
+			 "results", results, "missing", missing);
+}
+
+/* ---- files ---- */
+
+static void write_json(FILE *file, const void *opaque)
+{
+	json_dumpf(opaque, file, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	fputc('\n', file);
+}
+
+static void csv_number(FILE *file, double value, bool there)
+{
+	if (there && isfinite(value))
+		fprintf(file, ",%.9g", value);
+	else
+		fputc(',', file);
+}
+
+/* RFC 4180: a field with a quote or a comma is quoted, and quotes in it are doubled. */
+static void csv_text(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', file);
+		fputc(*text, file);
+	}
+	fputc('"', file);
+}
+
+struct csv {
+	const struct summary *summary;
+	const char *sha256;
+};
+
+static void write_csv(FILE *file, const void *opaque)
+{
+	const struct csv *csv = opaque;
+	const struct result *result;
+	char text[256];
+	size_t i;
+
+	fputs("bench,arm,unit,better,rounds,median,ci95_lo,ci95_hi,ratio,ratio_ci95_lo,"
+	      "ratio_ci95_hi,detectable_percent,bench_file_sha256,text\n",
+	      file);
+	for (i = 0; i < csv->summary->nr; i++) {
+		result = &csv->summary->at[i];
+		fprintf(file, "%s,%s,%s,%s,%zu", result->bench->name, result->arm,
+			result->bench->unit, result->bench->higher_is_better ? "higher" : "lower",
+			result->value.nr);
+		csv_number(file, result->value.median, result->value.nr);
+		csv_number(file, result->value.lo, result->value.nr);
+		csv_number(file, result->value.hi, result->value.nr);
+		csv_number(file, result->ratio.median, result->ratio.nr);
+		csv_number(file, result->ratio.lo, result->ratio.nr);
+		csv_number(file, result->ratio.hi, result->ratio.nr);
+		csv_number(file, 100 * result->ratio.detectable, result->ratio.nr);
+		fprintf(file, ",%s,", csv->sha256);
+		summary_say(result, text, sizeof(text));
+		csv_text(file, text);
+		fputc('\n', file);
+	}
+}
+
+int summary_save(const struct summary *summary, const struct dataset *data, const char *dir,
+		 struct reason *reason)
+{
+	json_t *object = summary_json(summary, data);
+	const char *sha256 =
+		json_string_value(json_object_get(json_object_get(object, "bench_file"), "sha256"));
+	struct csv csv = {summary, sha256 ? sha256 : ""};
+	int error = file_replace(dir, "summary.json", write_json, object, reason);
+
+	if (!error)
+		error = file_replace(dir, "summary.csv", write_csv, &csv, reason);
+	json_decref(object);
+	return error;
 }

@@ -15,27 +15,26 @@ void cell_fail(struct cell *cell, const char *text)
 	if (cell->failed)
 		return;
 	cell->failed = true;
-	err_set(&cell->reason, 0, "%s", text);
+	reason_set(&cell->reason, 0, "%s", text);
 }
 
 void cell_skip(struct cell *cell, const char *text)
 {
 	cell->skipped = true;
 	if (!cell->failed)
-		err_set(&cell->reason, 0, "%s", text);
+		reason_set(&cell->reason, 0, "%s", text);
 }
 
-void cell_cannot_run(struct cell *cell, int ret, const struct err *err)
+void cell_cannot_run(struct cell *cell, int error, const struct reason *reason)
 {
-	if (ret == -EOPNOTSUPP)
-		cell_skip(cell, err->text);
+	if (error == -EOPNOTSUPP)
+		cell_skip(cell, reason->text);
 	else
-		cell_fail(cell, err->text);
+		cell_fail(cell, reason->text);
 }
 
 static void stage(struct cell *cell, double value, bool warmup)
 {
-	struct err why;
 	struct sample sample = {.bench = cell->bench,
 				.arm = cell->arm,
 				.round = cell->round,
@@ -43,12 +42,6 @@ static void stage(struct cell *cell, double value, bool warmup)
 				.warmup = warmup || cell->warmup,
 				.value = value};
 
-	/* None of the benchmarks can be below 0: a median and a ratio of such would be nonsense. */
-	if (value < 0) {
-		err_set(&why, 0, "its figure is negative: %g %s", value, cell->bench->unit);
-		cell_fail(cell, why.text);
-		return;
-	}
 	cell->staged = xgrow(cell->staged, cell->nr_staged, &cell->capacity, sizeof(*cell->staged));
 	cell->staged[cell->nr_staged++] = sample;
 }
@@ -61,19 +54,19 @@ void cell_add(struct cell *cell, double value)
 /* Whether the event is about the benchmark that was asked for. */
 static bool is_ours(struct cell *cell, const char *bench)
 {
-	struct err err;
+	struct reason reason;
 
 	if (strcmp(bench, cell->bench->name) == 0)
 		return true;
-	err_set(&err, 0, "spoke of \"%.64s\", which was not asked for", bench);
-	cell_fail(cell, err.text);
+	reason_set(&reason, 0, "spoke of \"%.64s\", which was not asked for", bench);
+	cell_fail(cell, reason.text);
 	return false;
 }
 
 static void take_sample(struct cell *cell, json_t *object)
 {
 	const char *bench, *unit;
-	struct err err;
+	struct reason reason;
 	int warmup = 0;
 	double value;
 
@@ -86,9 +79,9 @@ static void take_sample(struct cell *cell, json_t *object)
 	if (!is_ours(cell, bench))
 		return;
 	if (strcmp(unit, cell->bench->unit) != 0) {
-		err_set(&err, 0, "printed a sample in \"%.32s\" instead of \"%s\"", unit,
-			cell->bench->unit);
-		cell_fail(cell, err.text);
+		reason_set(&reason, 0, "printed a sample in \"%.32s\" instead of \"%s\"", unit,
+			   cell->bench->unit);
+		cell_fail(cell, reason.text);
 		return;
 	}
 	stage(cell, value, warmup);
@@ -96,15 +89,15 @@ static void take_sample(struct cell *cell, json_t *object)
 
 static void take_check(struct cell *cell, json_t *object)
 {
-	struct err err;
+	struct reason reason;
 	const char *text = "";
 	int ok;
 
 	if (json_unpack(object, "{s:b, s?s}", "ok", &ok, "text", &text) < 0) {
 		cell_fail(cell, "printed a check without a result");
 	} else if (!ok) {
-		err_set(&err, 0, "its result is wrong: %s", text);
-		cell_fail(cell, err.text);
+		reason_set(&reason, 0, "its result is wrong: %s", text);
+		cell_fail(cell, reason.text);
 	}
 }
 
@@ -159,37 +152,40 @@ void cell_take_line(void *opaque, const char *line, size_t length)
 }
 
 /* A fault's own words say more than the status it ends with. */
-static void add_noise(struct err *err, const struct cell *cell)
+static void add_noise(struct reason *reason, const struct cell *cell)
 {
-	size_t length = strlen(err->text);
+	size_t length = strlen(reason->text);
 
 	if (cell->noise[0])
-		(void)snprintf(err->text + length, sizeof(err->text) - length, " (\"%s\")",
+		(void)snprintf(reason->text + length, sizeof(reason->text) - length, " (\"%s\")",
 			       cell->noise);
 }
 
 void cell_program_ended(struct cell *cell, const struct arm *arm, const struct spawn_result *result)
 {
 	const char *known = NULL;
-	struct err err;
+	struct reason reason;
 
 	if (result->end != SPAWN_EXITED || result->status != 0) {
-		spawn_explain(result, &err);
+		spawn_explain(result, &reason);
 		if (result->end == SPAWN_EXITED && WIFEXITED(result->status) &&
 		    arm->class->status_text)
 			known = arm->class->status_text(WEXITSTATUS(result->status));
 		if (known)
-			err_set(&err, 0, "%s (status %d)%s%s", known, WEXITSTATUS(result->status),
-				result->complaint[0] ? ": " : "", result->complaint);
-		add_noise(&err, cell);
-		cell_fail(cell, err.text);
+			reason_set(&reason, 0, "%s (status %d)%s%s", known,
+				   WEXITSTATUS(result->status), result->complaint[0] ? ": " : "",
+				   result->complaint);
+		add_noise(&reason, cell);
+		cell_fail(cell, reason.text);
 	} else if (cell->noise[0] && !cell->noisy) {
-		err_set(&err, 0, "printed what is not a benchmark's line: \"%s\"", cell->noise);
-		cell_fail(cell, err.text);
+		reason_set(&reason, 0, "printed what is not a benchmark's line: \"%s\"",
+			   cell->noise);
+		cell_fail(cell, reason.text);
 	} else if (!cell->begun || !cell->ended) {
-		err_set(&err, 0, "ended without saying \"%s\"", cell->begun ? "end" : "begin");
-		add_noise(&err, cell);
-		cell_fail(cell, err.text);
+		reason_set(&reason, 0, "ended without saying \"%s\"",
+			   cell->begun ? "end" : "begin");
+		add_noise(&reason, cell);
+		cell_fail(cell, reason.text);
 	} else if (!cell->skipped && cell->nr_staged == 0) {
 		cell_fail(cell, "ended without a sample");
 	}
