@@ -63,7 +63,7 @@ $B/tinyvmm: $(VMM_OBJ) Makefile
 
 # It stands on vmm/core for errors, numbers and names.
 $B/tinybench: $(patsubst %.c,$B/obj/%.o,$(TINYBENCH_SRC) $(wildcard vmm/core/*.c))
-	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lz -lm
 
 # What tinybench exact loads into QEMU, and what it starts in the machine that QEMU runs.
 $B/exact/libexact.so: guest/tinybench/exact/plugin.c guest/abi.h $(wildcard guest/tinybench/exact/*.h)

@@ -140,10 +140,10 @@ guest/tinybench/arms/vm.c vmm/config/config.h
 guest/tinybench/host/host.c guest/tinybench/arms/arm.h
 guest/tinybench/host/host.c vmm/kvm/hostkind.h
 guest/tinybench/measure/cell.c guest/tinybench/exact/account.h
-guest/tinybench/exact/walk.c guest/tinybench/report/report.h
+guest/tinybench/exact/walk.c guest/tinybench/report/page.h
 guest/tinybench/exact/walk.c guest/tinybench/host/host.h
 guest/tinybench/exact/plugin.c virtio/virtq.h
-guest/tinybench/measure/cell.c guest/tinybench/report/report.h
+guest/tinybench/measure/cell.c guest/tinybench/report/page.h
 guest/tinybench/measure/cell.c guest/tinybench/run.h
 guest/tinybench/report/html.c guest/tinybench/measure/cell.h
 guest/tinybench/report/html.c guest/tinybench/arms/arm.h

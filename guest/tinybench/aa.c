@@ -10,11 +10,10 @@
 #include <stdlib.h>
 
 #include "guest/tinybench/base/alloc.h"
-#include "guest/tinybench/diff.h"
-#include "guest/tinybench/base/file.h"
+#include "guest/tinybench/aa.h"
 #include "guest/tinybench/base/prng.h"
 #include "guest/tinybench/measure/progress.h"
-#include "guest/tinybench/run.h"
+#include "guest/tinybench/base/status.h"
 #include "guest/tinybench/measure/session.h"
 #include "guest/tinybench/data/stats.h"
 
@@ -29,16 +28,16 @@ struct aa {
 };
 
 /* The median of the samples that a run of the benchmark gave; 0 if it failed. */
-static double take(struct aa *aa, const struct bench *bench, bool *goes_on)
+static double take(struct aa *aa, const struct bench *bench, bool *continues)
 {
 	struct dataset *data = &aa->session.data;
 	struct rounds rounds;
 	double value = 0;
 
 	data->nr_samples = 0; /* one comparison after the other: nothing is kept */
-	*goes_on = !session_interrupted(&aa->session) &&
-		   session_run_cell(&aa->session, &aa->session.arms[0], bench, 1, false);
-	if (!*goes_on)
+	*continues = !session_interrupted(&aa->session) &&
+		     session_run_cell(&aa->session, &aa->session.arms[0], bench, 1, false);
+	if (!*continues)
 		return 0;
 	dataset_rounds(data, catalog_find(&data->benches, bench->name),
 		       dataset_arm(data, aa->session.arms[0].name), &rounds);
@@ -54,32 +53,32 @@ static bool compare(struct aa *aa, const struct bench *bench, unsigned int nr_ro
 	double *values = xcalloc(2 * (size_t)nr_rounds, sizeof(*values));
 	double *side[2] = {values, values + nr_rounds}, first, second;
 	struct estimate ratio;
-	bool goes_on = true;
+	bool continues = true;
 	size_t swap, nr = 0;
 	unsigned int i;
 
-	for (i = 0; goes_on && i < nr_rounds; i++) {
-		first = take(aa, bench, &goes_on);
-		second = goes_on ? take(aa, bench, &goes_on) : 0;
+	for (i = 0; continues && i < nr_rounds; i++) {
+		first = take(aa, bench, &continues);
+		second = continues ? take(aa, bench, &continues) : 0;
 		if (first <= 0 || second <= 0)
 			continue;
 		swap = prng_below(&aa->prng, 2); /* which of them is called A */
 		side[swap][nr] = first;
 		side[1 - swap][nr++] = second;
 	}
-	if (goes_on && nr >= STATS_MIN_VALUES) {
+	if (continues && nr >= STATS_MIN_VALUES) {
 		stats_estimate_ratio(side[0], side[1], nr, prng_next(&aa->prng), &ratio);
 		aa->made++;
 		aa->flagged += stats_verdict(&ratio) != VERDICT_SAME;
-	} else if (goes_on) {
+	} else if (continues) {
 		aa->failed++;
 	}
 	free(values);
-	return goes_on;
+	return continues;
 }
 
 /* The exit status. */
-static int report(const struct aa *aa, bool interrupted)
+static int report(const struct aa *aa, bool interrupted, struct err *err)
 {
 	const struct dataset *data = &aa->session.data;
 	double percent = aa->made ? 100.0 * aa->flagged / aa->made : 0;
@@ -88,60 +87,67 @@ static int report(const struct aa *aa, bool interrupted)
 	       "there; up to %d %% are to be expected (--seed %" PRIu64 ")\n",
 	       aa->flagged, aa->made, aa->session.arms[0].name, percent, ALLOWED_PERCENT, aa->seed);
 	if (aa->failed)
-		fprintf(stderr, "tinybench: %u comparisons failed: %s\n", aa->failed,
+		err_set(err, -EIO, "%u comparisons failed: %s", aa->failed,
 			data->nr_notes ? data->notes[data->nr_notes - 1].text : "too few rounds");
 	if (interrupted)
-		return EXIT_STATUS_INTERRUPTED;
-	return aa->failed || percent > ALLOWED_PERCENT ? EXIT_STATUS_FAILED : EXIT_STATUS_WELL;
+		return BENCH_STATUS_INTERRUPTED;
+	return aa->failed || percent > ALLOWED_PERCENT ? BENCH_STATUS_FAILED : BENCH_STATUS_OK;
 }
 
-static int prepare(struct aa *aa, const struct settings *settings, struct reason *reason)
+static int prepare(struct aa *aa, const struct settings *settings, struct err *err)
 {
-	int error = settings->rounds < STATS_MIN_VALUES
-			    ? reason_set(reason, -EINVAL, "--rounds %u: aa needs %d at least",
-					 settings->rounds, STATS_MIN_VALUES)
-			    : 0;
+	int ret = settings->rounds < STATS_MIN_VALUES
+			  ? err_set(err, -EINVAL, "--rounds %u: aa needs %d at least",
+				    settings->rounds, STATS_MIN_VALUES)
+			  : 0;
 
-	if (!error)
-		error = session_open(&aa->session, settings, reason);
-	if (!error)
-		error = file_make_directory(settings->out, reason);
-	if (!error)
-		error = session_prepare(&aa->session, settings->out, reason);
-	if (!error && !aa->session.arms[0].ready)
-		error = reason_set(reason, -ENOENT, "--arms %s: %s", aa->session.arms[0].name,
-				   aa->session.arms[0].why_not.text);
+	if (!ret)
+		ret = session_open(&aa->session, settings, err);
+	if (!ret)
+		ret = session_claim(&aa->session, settings->out, err);
+	if (!ret)
+		ret = session_prepare(&aa->session, err);
+	if (!ret && !aa->session.arms[0].ready)
+		ret = err_set(err, -ENOENT, "--arms %s: %s", aa->session.arms[0].name,
+			      aa->session.arms[0].why_not.text);
 	aa->seed = settings->has_seed ? settings->seed : (uint64_t)spawn_now_ns();
 	aa->prng.state = aa->seed;
-	return error;
+	return ret;
 }
 
-int aa_command(const struct settings *settings)
+static bool compare_all(struct aa *aa, const struct settings *settings)
 {
-	struct aa aa = {0};
-	struct reason reason;
 	const struct bench *bench;
-	int status, error = prepare(&aa, settings, &reason);
-	bool goes_on = true;
+	bool continues = true;
 	unsigned int i;
 
-	if (error) {
-		fprintf(stderr, "tinybench: %s\n", reason.text);
-		status = error == -EINVAL ? EXIT_STATUS_USAGE : EXIT_STATUS_FAILED;
-		goto out;
-	}
-	progress_start(&aa.progress, settings->comparisons);
-	for (i = 0; goes_on && i < settings->comparisons; i++) {
-		bench = aa.session.bench[i % aa.session.nr_bench];
-		progress_cell(&aa.progress, i, bench->name, aa.session.arms[0].name);
-		goes_on = compare(&aa, bench, settings->rounds);
-		progress_cell_done(&aa.progress);
+	progress_start(&aa->progress, settings->comparisons);
+	for (i = 0; continues && i < settings->comparisons; i++) {
+		bench = aa->session.bench[i % aa->session.nr_bench];
+		progress_cell(&aa->progress, i, bench->name, aa->session.arms[0].name);
+		continues = compare(aa, bench, settings->rounds);
+		progress_cell_done(&aa->progress);
 		if (i % 20 == 19)
-			progress_round(&aa.progress, "20 more comparisons");
+			progress_round(&aa->progress, "20 more comparisons");
 	}
-	progress_end(&aa.progress);
-	status = report(&aa, !goes_on);
-out:
+	progress_end(&aa->progress);
+	return continues;
+}
+
+int aa_command(const struct settings *given, struct err *err)
+{
+	struct settings settings;
+	struct aa aa = {0};
+	int status, ret;
+
+	settings_copy(&settings, given);
+	settings_fill_defaults(&settings);
+	ret = prepare(&aa, &settings, err);
+	if (ret)
+		status = bench_status(ret);
+	else
+		status = report(&aa, !compare_all(&aa, &settings), err);
 	session_close(&aa.session);
+	settings_free(&settings);
 	return status;
 }

@@ -1,53 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* `tinybench diff DIR1 DIR2`: what changed from one result to the other. */
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/tinybench/base/status.h"
 #include "guest/tinybench/diff.h"
-#include "guest/tinybench/run.h"
 #include "guest/tinybench/data/summary.h"
 #include "guest/tinybench/report/table.h"
 #include "vmm/core/array.h"
-
-void diff_estimate(const struct estimate *before, const struct estimate *after,
-		   struct estimate *ratio)
-{
-	double relative_before, relative_after, t;
-
-	memset(ratio, 0, sizeof(*ratio));
-	ratio->detectable = NAN;
-	if (before->nr == 0 || after->nr == 0 || before->median <= 0)
-		return;
-	ratio->nr = before->nr < after->nr ? before->nr : after->nr;
-	relative_before = before->std_error / before->median;
-	relative_after = after->median > 0 ? after->std_error / after->median : 0;
-	ratio->median = after->median / before->median;
-	ratio->std_error = ratio->median * hypot(relative_before, relative_after);
-	t = ratio->nr > 1 ? stats_t975(ratio->nr - 1) : 0;
-	ratio->lo = ratio->median - t * ratio->std_error;
-	ratio->hi = ratio->median + t * ratio->std_error;
-	if (ratio->nr >= STATS_MIN_VALUES)
-		ratio->detectable = (t + STATS_Z_POWER_80) * ratio->std_error;
-}
 
 struct side {
 	struct dataset data;
 	struct summary summary;
 };
 
-static int load_side(struct side *side, const char *dir, struct reason *reason)
+static int load_side(struct side *side, const char *dir, struct err *err)
 {
-	int error;
+	int ret;
 
 	dataset_init(&side->data);
-	error = dataset_load(&side->data, dir, reason);
-	if (!error && json_array_size(side->data.runs) == 0)
-		error = reason_set(reason, -EINVAL, "%s has no results (" DATASET_FILE ")", dir);
-	if (!error)
+	ret = dataset_load_result(&side->data, dir, err);
+	if (!ret)
 		summary_make(&side->summary, &side->data);
-	return error;
+	return ret;
 }
 
 static void free_side(struct side *side)
@@ -93,7 +68,7 @@ static void print_change(const struct result *before, const struct result *after
 		       after->value.nr ? "before" : "after", text);
 		return;
 	}
-	diff_estimate(&before->value, &after->value, &change.ratio);
+	stats_estimate_unpaired(&before->value, &after->value, &change.ratio);
 	if (change.ratio.nr == 0)
 		change.no_ratio = "it was 0 before";
 	summary_say(&change, text, sizeof(text));
@@ -111,38 +86,39 @@ static void print_lonely(const struct result *result, const char *where)
 	printf("%-22s %-14s %s\n", result->bench->name, result->arm, where);
 }
 
-int diff_command(const struct settings *settings)
+static void print_all(const struct side *before, const struct side *after)
 {
-	struct side before = {0}, after = {0};
 	const struct result *result, *old;
-	struct reason reason;
-	int error = load_side(&before, settings->dirs[0], &reason);
 	size_t i;
 
-	if (!error)
-		error = load_side(&after, settings->dirs[1], &reason);
-	if (error) {
-		fprintf(stderr, "tinybench: %s\n", reason.text);
-		goto out;
-	}
 	printf("%-22s %-14s %10s %10s %-7s %s\n", "benchmark", "arm", "before", "after", "unit",
 	       "after / before");
-	for (i = 0; i < after.summary.nr; i++) {
-		result = &after.summary.at[i];
-		old = summary_find(&before.summary, result->bench->name, result->arm);
+	for (i = 0; i < after->summary.nr; i++) {
+		result = &after->summary.at[i];
+		old = summary_find(&before->summary, result->bench->name, result->arm);
 		if (old)
 			print_change(old, result);
 		else
 			print_lonely(result, "after only");
 	}
-	for (i = 0; i < before.summary.nr; i++) {
-		result = &before.summary.at[i];
-		if (!summary_find(&after.summary, result->bench->name, result->arm))
+	for (i = 0; i < before->summary.nr; i++) {
+		result = &before->summary.at[i];
+		if (!summary_find(&after->summary, result->bench->name, result->arm))
 			print_lonely(result, "before only");
 	}
-	print_differences(&before, &after);
-out:
+	print_differences(before, after);
+}
+
+int diff_command(const struct settings *settings, struct err *err)
+{
+	struct side before = {0}, after = {0};
+	int ret = load_side(&before, settings->dirs[0], err);
+
+	if (!ret)
+		ret = load_side(&after, settings->dirs[1], err);
+	if (!ret)
+		print_all(&before, &after);
 	free_side(&before);
 	free_side(&after);
-	return error == -EINVAL ? EXIT_STATUS_USAGE : error ? EXIT_STATUS_FAILED : EXIT_STATUS_WELL;
+	return bench_status(ret);
 }

@@ -5,14 +5,7 @@
 
 #include "guest/tinybench/base/settings.h"
 
-enum exit_status {
-	EXIT_STATUS_WELL = 0,
-	EXIT_STATUS_FAILED = 1,
-	EXIT_STATUS_USAGE = 2,
-	EXIT_STATUS_INTERRUPTED = 3,
-};
-
-/* The exit status. */
-int run_command(const struct settings *settings);
+/* The exit status, as command.h says. */
+int run_command(const struct settings *settings, struct err *err);
 
 #endif

@@ -30,7 +30,7 @@ netbench_start() { # ROUNDS
 		sleep 0.05
 	done
 	netbench_pid=$(cat "$WORK/netbench.pid")
-	netbench_name=tb$((netbench_pid % 1000000))
+	netbench_name=tinyb$netbench_pid
 }
 
 # What there is of its network: namespace, the pair's end in the host, TAP.
@@ -55,8 +55,8 @@ netbench_measures() {
 	"$BENCH" list | sed -n 's/.*"bench":"\(net\.[^"]*\)".*/\1/p' | while read -r name; do
 		case $name in net.tcp_*) arms=native ;; *) arms="native vm" ;; esac
 		for arm in $arms; do
-			grep -E "\"bench\":\"$name\",\"arm\":\"$arm\",.*\"value\":[0-9.e+]*[1-9].*\"warmup\":false" \
-				"$WORK/net/samples.jsonl" >/dev/null || echo "$name in arm $arm"
+			zgrep -E "\"bench\":\"$name\",\"arm\":\"$arm\",.*\"value\":[0-9.e+]*[1-9].*\"warmup\":false" \
+				"$WORK/net/samples.jsonl.gz" >/dev/null || echo "$name in arm $arm"
 		done
 	done >"$WORK/missing"
 	if [ -s "$WORK/missing" ]; then
@@ -67,8 +67,7 @@ netbench_measures() {
 	netbench_left "the network is gone after a run"
 }
 
-netbench_is_interrupted() {
-	netbench_start 1000
+netbench_waits_for_network() {
 	i=0
 	until [ "$(netbench_things)" = "$netbench_name ${netbench_name}h ${netbench_name}t " ] || [ $i = 400 ]; do
 		sleep 0.05
@@ -79,9 +78,25 @@ netbench_is_interrupted() {
 	else
 		ok "the network of a run"
 	fi
+}
+
+netbench_is_interrupted() {
+	netbench_start 1000
+	netbench_waits_for_network
 	kill -TERM "$netbench_pid"
 	wait $netbench_job
 	netbench_left "the network is gone after an interrupted run"
+}
+
+# SIGKILL leaves it, and the next run with the same directory removes it.
+netbench_is_killed() {
+	netbench_start 1000
+	netbench_waits_for_network
+	kill -KILL "$netbench_pid"
+	wait $netbench_job
+	"$build/tinybench" run --arms native --bench cpu.noploop --rounds 1 --quick --samples 1 --min-ms 1 \
+		--out "$WORK/net" </dev/null >"$WORK/out" 2>"$WORK/err" || fail "a run after a killed one" "$(excerpt "$WORK/err")"
+	netbench_left "the network of a killed run is gone after the next"
 }
 
 why=$(netbench_why)
@@ -90,4 +105,5 @@ if [ -n "$why" ]; then
 else
 	netbench_measures
 	netbench_is_interrupted
+	netbench_is_killed
 fi

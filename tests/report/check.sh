@@ -22,7 +22,7 @@ if ! command -v chromium >/dev/null; then
 fi
 rm -rf "$dir"
 mkdir -p "$dir"
-awk -f "$here/samples.awk" </dev/null >"$dir/samples.jsonl"
+awk -f "$here/samples.awk" </dev/null | gzip >"$dir/samples.jsonl.gz"
 cp "$here/look.html" "$dir/"
 if ! "$dir/../tinybench" report "$dir" >"$dir/table.txt"; then
 	echo "FAIL  tinybench report"

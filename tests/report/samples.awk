@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Made-up results for every group and plot of the report, as samples.jsonl has them:
-#	awk -f samples.awk </dev/null >DIR/samples.jsonl
+# Made-up results for every group and plot of the report, as samples.jsonl.gz has them:
+#	awk -f samples.awk </dev/null | gzip >DIR/samples.jsonl.gz
 function noise() { return 1 + (rand() - 0.5) / 50 }
 
 function sample(bench, unit, better, arm, round, value) {

@@ -43,15 +43,15 @@ static inline void fake_start(struct fake *fake)
 				   "0000555500000300 T user_end\n";
 	static const char guest[] = "0000000000001000 T loop\n0000000000002000 T guest_end\n";
 	static const char maps[] = "555500000000-555500001000 r-xp 00000000 00:02 9   /b/vmm\n";
-	struct reason reason;
+	struct err err;
 
 	memset(fake, 0, sizeof(*fake));
 	fake->insns = (struct insns){.at = fake->table};
 	fake->trace.words = fake->words;
 	fake->places.program = strdup("/b/vmm");
 	places_add_maps(&fake->places, maps, NULL, NULL);
-	(void)symbols_add_kallsyms(&fake->places.host, host, &reason);
-	(void)symbols_add_kallsyms(&fake->places.guest, guest, &reason);
+	(void)symbols_add_kallsyms(&fake->places.host, host, &err);
+	(void)symbols_add_kallsyms(&fake->places.guest, guest, &err);
 	places_sort(&fake->places);
 }
 

@@ -66,11 +66,11 @@ static void load_dictionary(struct insns *insns)
 	static const char text[] = "0 ffffffff81000000 55 pushq %rbp\n"
 				   "1 ffffffff81000001 e800000000 callq 6\n"
 				   "2 ffffffff81000006 c3 retq \n";
-	struct reason reason;
+	struct err err;
 	struct file file;
 
 	make_file(&file, text, strlen(text));
-	assert_int_equal(insns_load(insns, file.path, &reason), 0);
+	assert_int_equal(insns_load(insns, file.path, &err), 0);
 	unlink(file.path);
 }
 
@@ -83,7 +83,7 @@ static void reads_runs_and_slots(void **state)
 		{0, false, 0}, {1, true, 0x77}, {2, true, 0x78}, {0, false, 0}};
 	uint8_t bytes[sizeof(header) + sizeof(words)];
 	struct trace_reader reader;
-	struct reason reason;
+	struct err err;
 	struct insns insns;
 	struct trace trace;
 	struct step step;
@@ -96,7 +96,7 @@ static void reads_runs_and_slots(void **state)
 	memcpy(bytes, &header, sizeof(header));
 	memcpy(bytes + sizeof(header), words, sizeof(words));
 	make_file(&file, bytes, sizeof(bytes));
-	assert_int_equal(trace_load(&trace, &insns, file.path, &reason), 0);
+	assert_int_equal(trace_load(&trace, &insns, file.path, &err), 0);
 	trace_start(&reader, &trace);
 	for (size_t i = 0; i < NR_OF(expected); i++) {
 		assert_true(trace_next(&reader, &step));
@@ -129,7 +129,7 @@ static void says_why_a_trace_is_of_no_use(void **state)
 	};
 	struct trace_header header = {.magic = TRACE_MAGIC};
 	uint8_t bytes[sizeof(header) + sizeof(cases[0].words)];
-	struct reason reason;
+	struct err err;
 	struct insns insns;
 	struct trace trace;
 	struct file file;
@@ -140,18 +140,18 @@ static void says_why_a_trace_is_of_no_use(void **state)
 		memcpy(bytes, &header, sizeof(header));
 		memcpy(bytes + sizeof(header), cases[i].words, sizeof(cases[i].words));
 		make_file(&file, bytes, sizeof(header) + cases[i].nr * sizeof(uint32_t));
-		assert_true(trace_load(&trace, &insns, file.path, &reason) < 0);
-		assert_non_null(strstr(reason.text, cases[i].said));
+		assert_true(trace_load(&trace, &insns, file.path, &err) < 0);
+		assert_non_null(strstr(err.text, cases[i].said));
 		trace_free(&trace);
 		unlink(file.path);
 	}
-	assert_true(trace_load(&trace, &insns, "/nonexistent/trace", &reason) < 0);
-	assert_non_null(strstr(reason.text, "never reached the start marker"));
+	assert_true(trace_load(&trace, &insns, "/nonexistent/trace", &err) < 0);
+	assert_non_null(strstr(err.text, "never reached the start marker"));
 	trace_free(&trace);
 	header.magic[0] = 'x';
 	make_file(&file, &header, sizeof(header));
-	assert_true(trace_load(&trace, &insns, file.path, &reason) < 0);
-	assert_non_null(strstr(reason.text, "is no trace"));
+	assert_true(trace_load(&trace, &insns, file.path, &err) < 0);
+	assert_non_null(strstr(err.text, "is no trace"));
 	trace_free(&trace);
 	unlink(file.path);
 	insns_free(&insns);
@@ -177,10 +177,10 @@ static void finds_the_symbol_of_an_address(void **state)
 		{0xffffffff80ffffff, NULL, NULL},
 	};
 	struct symbols symbols = {0};
-	struct reason reason;
+	struct err err;
 
 	(void)state;
-	assert_int_equal(symbols_add_kallsyms(&symbols, text, &reason), 0);
+	assert_int_equal(symbols_add_kallsyms(&symbols, text, &err), 0);
 	symbols_sort(&symbols);
 	for (size_t i = 0; i < NR_OF(cases); i++) {
 		const struct symbol *symbol = symbols_find(&symbols, cases[i].address);
@@ -204,10 +204,10 @@ static void says_that_a_kernel_shows_no_symbols(void **state)
 	(void)state;
 	for (size_t i = 0; i < NR_OF(texts); i++) {
 		struct symbols symbols = {0};
-		struct reason reason;
+		struct err err;
 
-		assert_true(symbols_add_kallsyms(&symbols, texts[i], &reason) < 0);
-		assert_non_null(strstr(reason.text, "CONFIG_KALLSYMS"));
+		assert_true(symbols_add_kallsyms(&symbols, texts[i], &err) < 0);
+		assert_non_null(strstr(err.text, "CONFIG_KALLSYMS"));
 		symbols_free(&symbols);
 	}
 }
@@ -217,11 +217,11 @@ static void finds_functions_of_an_elf_file(void **state)
 {
 	struct symbols symbols = {0};
 	const struct symbol *symbol;
-	struct reason reason;
+	struct err err;
 	uint64_t address = 0;
 
 	(void)state;
-	assert_int_equal(symbols_add_elf(&symbols, "/proc/self/exe", 0, 0, 0, &reason), 0);
+	assert_int_equal(symbols_add_elf(&symbols, "/proc/self/exe", 0, 0, 0, &err), 0);
 	symbols_sort(&symbols);
 	for (size_t i = 0; i < symbols.nr; i++)
 		if (strcmp(symbols.at[i].name, "insn_kind") == 0)
@@ -240,10 +240,10 @@ static void refuses_what_is_no_elf_file(void **state)
 	(void)state;
 	for (size_t i = 0; i < NR_OF(paths); i++) {
 		struct symbols symbols = {0};
-		struct reason reason;
+		struct err err;
 
-		assert_true(symbols_add_elf(&symbols, paths[i], 0, 0, 0, &reason) < 0);
-		assert_non_null(strstr(reason.text, paths[i]));
+		assert_true(symbols_add_elf(&symbols, paths[i], 0, 0, 0, &err) < 0);
+		assert_non_null(strstr(err.text, paths[i]));
 		symbols_free(&symbols);
 	}
 }

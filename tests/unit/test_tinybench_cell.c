@@ -79,17 +79,17 @@ static void run_script(struct fixture *fixture, const char *script, int timeout_
 					.signal_fd = signal_fd,
 					.on_line = cell_take_line,
 					.opaque = &cell};
-	struct reason reason;
+	struct err err;
 
 	snprintf(text, sizeof(text), "#!/bin/sh\n%s", script);
 	tempdir_write(&fixture->dir, "arm", text);
 	snprintf(fixture->program, sizeof(fixture->program), "%s/arm", fixture->dir.path);
 	assert_int_equal(chmod(fixture->program, 0755), 0);
 	snprintf(name, sizeof(name), "exec:%s", fixture->program);
-	assert_int_equal(arm_parse(&arm, name, &context, &reason), 0);
+	assert_int_equal(arm_parse(&arm, name, &context, &err), 0);
 	arm_prepare(&arm);
 	assert_true(arm.ready);
-	assert_int_equal(spawn_run(&request, &fixture->result, &reason), 0);
+	assert_int_equal(spawn_run(&request, &fixture->result, &err), 0);
 	cell_program_ended(&cell, &arm, &fixture->result);
 	cell_commit(&cell);
 	arm_release(&arm);
@@ -144,6 +144,9 @@ static void what_goes_wrong_ends_the_run_with_its_reason(void **state)
 		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"cpu.noploop\",\"unit\":\"s\","
 		       "\"value\":1}'\n" END,
 		 "in \"s\" instead of \"ms\""},
+		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"cpu.noploop\",\"unit\":\"ms\","
+		       "\"value\":-5.7}'\n" END,
+		 "its figure is negative: -5.7 ms"},
 		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"mem.fault\",\"unit\":\"ms\","
 		       "\"value\":1}'\n" END,
 		 "\"mem.fault\", which was not asked for"},
@@ -199,30 +202,29 @@ static bool is_gone(pid_t pid)
 static void what_cannot_run_here_is_skipped_and_what_went_wrong_failed(void **state)
 {
 	static const struct {
-		int error;
+		int ret;
 		bool skipped, failed;
 	} cases[] = {{-EOPNOTSUPP, true, false}, {-EIO, false, true}, {-ENOENT, false, true}};
 
 	(void)state;
 	for (size_t i = 0; i < NR_OF(cases); i++) {
 		struct cell cell = {0};
-		struct reason reason;
+		struct err err;
 
-		reason_set(&reason, 0, "because");
-		cell_cannot_run(&cell, cases[i].error, &reason);
+		err_set(&err, 0, "because");
+		cell_cannot_run(&cell, cases[i].ret, &err);
 		assert_int_equal(cell.skipped, cases[i].skipped);
 		assert_int_equal(cell.failed, cases[i].failed);
 		assert_string_equal(cell.reason.text, "because");
 	}
 }
 
-static int cannot_run(struct arm *arm, const struct job *job, struct argv *argv,
-		      struct reason *reason)
+static int cannot_run(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
 {
 	(void)arm;
 	(void)job;
 	(void)argv;
-	return reason_set(reason, -EOPNOTSUPP, "not on this host");
+	return err_set(err, -EOPNOTSUPP, "not on this host");
 }
 
 /* From outside too: neither a figure of 0 nor a failure comes after the reason. */
@@ -311,11 +313,11 @@ static void a_program_that_is_not_there_is_an_error_of_the_start(void **state)
 	char *argv[] = {name, NULL};
 	struct spawn_request request = {.argv = argv, .timeout_ms = 1000, .signal_fd = -1};
 	struct spawn_result result;
-	struct reason reason;
+	struct err err;
 
 	(void)state;
-	assert_true(spawn_run(&request, &result, &reason) < 0);
-	assert_non_null(strstr(reason.text, "/nonexistent/arm: cannot start: No such file"));
+	assert_true(spawn_run(&request, &result, &err) < 0);
+	assert_non_null(strstr(err.text, "/nonexistent/arm: cannot start: No such file"));
 }
 
 int main(void)

@@ -88,9 +88,9 @@ static const char *read_log(struct fixture *f)
 
 static void prepare(struct fixture *f, const char *name)
 {
-	struct reason reason;
+	struct err err;
 
-	assert_int_equal(arm_parse(&f->arm, name, &f->context, &reason), 0);
+	assert_int_equal(arm_parse(&f->arm, name, &f->context, &err), 0);
 	arm_prepare(&f->arm);
 }
 

@@ -134,28 +134,70 @@ static void the_host_says_whether_its_vms_are_nested(void **state)
 	}
 }
 
+/* A module alone is no KVM: on some machines it is loaded and does not bind. */
+static void the_kind_of_kvm_is_that_of_a_device_that_is_there(void **state)
+{
+	static const struct {
+		const char *files[3];
+		const char *kind;
+		bool software, nested;
+	} cases[] = {
+		{{NULL}, "none: no /dev/kvm", false, false},
+		{{"sys/module/kvm_pvm/x"},
+		 "none: no /dev/kvm, although kvm_pvm is loaded",
+		 false,
+		 false},
+		{{"sys/module/kvm_amd/parameters/nested"},
+		 "none: no /dev/kvm, although kvm_amd is loaded",
+		 false,
+		 false},
+		{{"dev/kvm"}, "unknown", false, false},
+		{{"dev/kvm", "sys/module/kvm_pvm/x"}, "software (kvm_pvm)", true, false},
+		{{"dev/kvm", "sys/module/kvm_intel/x"}, "hardware (kvm_intel)", false, false},
+		{{"dev/kvm", "sys/module/kvm_amd/parameters/nested"},
+		 "hardware (kvm_amd)",
+		 false,
+		 true},
+	};
+	struct host_kvm kvm;
+	struct tempdir dir;
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		tempdir_create(&dir);
+		for (size_t j = 0; j < 3 && cases[i].files[j]; j++)
+			tempdir_write(&dir, cases[i].files[j], "1\n");
+		host_kvm_read(dir.path, &kvm);
+		assert_string_equal(kvm.kind, cases[i].kind);
+		assert_int_equal(kvm.software, cases[i].software);
+		assert_int_equal(kvm.nested, cases[i].nested);
+		tempdir_remove(&dir);
+	}
+}
+
 static void energy_survives_a_counter_that_wraps(void **state)
 {
 	struct rapl before, after;
-	struct reason reason;
+	struct err err;
 	struct tempdir dir;
 
 	(void)state;
 	tempdir_create(&dir);
-	assert_int_equal(rapl_read(dir.path, &before, &reason), -ENOENT);
-	assert_string_equal(reason.text, "no RAPL on this host");
+	assert_int_equal(rapl_read(dir.path, &before, &err), -ENOENT);
+	assert_string_equal(err.text, "no RAPL on this host");
 	tempdir_write(&dir, "intel-rapl:0/energy_uj", "9000000\n");
 	tempdir_write(&dir, "intel-rapl:0/max_energy_range_uj", "10000000\n");
 	tempdir_write(&dir, "intel-rapl:1/energy_uj", "1000000\n");
 	tempdir_write(&dir, "intel-rapl:1/max_energy_range_uj", "10000000\n");
-	assert_int_equal(rapl_read(dir.path, &before, &reason), 0);
+	assert_int_equal(rapl_read(dir.path, &before, &err), 0);
 	assert_int_equal(before.packages, 2);
 	tempdir_write(&dir, "intel-rapl:0/energy_uj", "500000\n");
 	tempdir_write(&dir, "intel-rapl:1/energy_uj", "1250000\n");
-	assert_int_equal(rapl_read(dir.path, &after, &reason), 0);
+	assert_int_equal(rapl_read(dir.path, &after, &err), 0);
 	assert_true(fabs(rapl_joules(&before, &after) - 1.75) < 1e-9); /* 1.5 + 0.25 */
 	tempdir_remove(&dir);
 }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +205,7 @@ int main(void)
 		cmocka_unit_test(what_spoils_a_measurement_is_a_warning),
 		cmocka_unit_test(a_build_tells_what_it_is),
 		cmocka_unit_test(the_host_says_whether_its_vms_are_nested),
+		cmocka_unit_test(the_kind_of_kvm_is_that_of_a_device_that_is_there),
 		cmocka_unit_test(energy_survives_a_counter_that_wraps),
 	};
 

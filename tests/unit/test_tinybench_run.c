@@ -1,149 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Whole runs of tinybench. Shell scripts stand in for the benchmark file and for an arm, so that
- * what they measure is known, and what goes wrong goes wrong on purpose. Each run is a process of
- * its own, for it blocks signals and may end by one.
- */
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+/* Whole runs of tinybench: what is measured, what fails, and what is said of it. */
+#include <errno.h>
 
-#include <cmocka.h>
-
-#include "guest/tinybench/data/dataset.h"
-#include "guest/tinybench/diff.h"
-#include "guest/tinybench/base/file.h"
 #include "guest/tinybench/measure/own.h"
-#include "guest/tinybench/run.h"
 #include "guest/tinybench/measure/session.h"
-#include "guest/tinybench/base/settings.h"
-#include "tests/unit/tempdir.h"
+#include "tests/unit/tinybench_fixture.h"
 #include "vmm/core/array.h"
-
-#define LIST \
-	"echo '{\"bench\":\"cpu.noploop\",\"unit\":\"ms\",\"better\":\"lower\",\"text\":\"t\"}'\n"
-#define GOOD                                                                     \
-	"echo '{\"event\":\"begin\"}'\n"                                         \
-	"echo '{\"event\":\"sample\",\"bench\":\"cpu.noploop\",\"unit\":\"ms\"," \
-	"\"value\":2.5,\"warmup\":false}'\n"                                     \
-	"echo '{\"event\":\"end\"}'\n"
-
-struct fixture {
-	struct tempdir dir;
-	char *said; /* what the last run printed, on both outputs */
-};
-
-static void write_program(struct fixture *fixture, const char *name, const char *script)
-{
-	char path[160], text[2048];
-
-	snprintf(text, sizeof(text), "#!/bin/sh\n%s", script);
-	tempdir_write(&fixture->dir, name, text);
-	snprintf(path, sizeof(path), "%s/%s", fixture->dir.path, name);
-	assert_int_equal(chmod(path, 0755), 0);
-}
-
-static int set_up(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	assert_non_null(fixture);
-	tempdir_create(&fixture->dir);
-	write_program(fixture, "guest/bench.elf", "[ $1 = run ] || {\n" LIST "exit; }\n" GOOD);
-	*state = fixture;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	tempdir_remove(&fixture->dir);
-	free(fixture->said);
-	free(fixture);
-	return 0;
-}
-
-/* In the child. DIR in a word stands for the fixture's directory. */
-static void run_command_line(const struct fixture *fixture, const char *line)
-{
-	char words[16][256], *argv[17] = {NULL}, *copy = strdup(line), *cursor = copy, *word, *dir;
-	struct settings settings;
-	struct reason reason;
-	int argc = 0;
-
-	while (argc < 16 && (word = strsep(&cursor, " "))) {
-		dir = strstr(word, "DIR");
-		snprintf(words[argc], sizeof(words[argc]), "%.*s%s%s",
-			 (int)(dir ? dir - word : (long)strlen(word)), word,
-			 dir ? fixture->dir.path : "", dir ? dir + 3 : "");
-		argv[argc] = words[argc];
-		argc++;
-	}
-	if (settings_parse(&settings, argc, argv, &reason) < 0)
-		_exit(EXIT_STATUS_USAGE);
-	_exit(settings.command == COMMAND_AA	 ? aa_command(&settings)
-	      : settings.command == COMMAND_DIFF ? diff_command(&settings)
-						 : run_command(&settings));
-}
-
-/* What waitpid(2) says of `tinybench LINE`. */
-static int tinybench(struct fixture *fixture, const char *line)
-{
-	char path[160];
-	int status;
-	pid_t pid;
-
-	snprintf(path, sizeof(path), "%s/said", fixture->dir.path);
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (!freopen(path, "w", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
-			_exit(99);
-		setvbuf(stdout, NULL, _IONBF, 0);
-		run_command_line(fixture, line);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	free(fixture->said);
-	fixture->said = file_read(path);
-	assert_non_null(fixture->said);
-	return status;
-}
-
-static void assert_status(struct fixture *fixture, const char *line, int expected)
-{
-	int status = tinybench(fixture, line);
-
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
-		fail_msg("%s: wait status %#x instead of exit %d, said: %s", line,
-			 (unsigned int)status, expected, fixture->said);
-}
-
-static void assert_said(const struct fixture *fixture, const char *text)
-{
-	if (!strstr(fixture->said, text))
-		fail_msg("\"%s\" is missing in: %s", text, fixture->said);
-}
-
-static void load(const struct fixture *fixture, struct dataset *data)
-{
-	char path[160];
-	struct reason reason;
-
-	snprintf(path, sizeof(path), "%s/out", fixture->dir.path);
-	dataset_init(data);
-	if (dataset_load(data, path, &reason) < 0)
-		fail_msg("%s", reason.text);
-}
 
 #define RUN "tinybench run --build DIR --out DIR/out --arms native,exec:DIR/arm --bench cpu.noploop"
 
@@ -154,7 +16,7 @@ static void until_ci_goes_on_until_the_ratio_is_known(void **state)
 	struct dataset data;
 
 	write_program(fixture, "arm", GOOD);
-	assert_status(fixture, RUN " --until-ci 1", EXIT_STATUS_WELL);
+	assert_status(fixture, RUN " --until-ci 1", BENCH_STATUS_OK);
 	assert_said(fixture, "1.0000 (1.0000 .. 1.0000)");
 	load(fixture, &data);
 	assert_int_equal(dataset_next_round(&data), 7);
@@ -168,7 +30,7 @@ static void until_ci_does_not_wait_for_what_always_fails(void **state)
 	struct dataset data;
 
 	write_program(fixture, "arm", "exit 3\n");
-	assert_status(fixture, RUN " --until-ci 1", EXIT_STATUS_FAILED);
+	assert_status(fixture, RUN " --until-ci 1", BENCH_STATUS_FAILED);
 	load(fixture, &data);
 	assert_int_equal(dataset_next_round(&data), 7);
 	dataset_free(&data);
@@ -181,7 +43,7 @@ static void until_ci_does_not_wait_for_what_is_measured_in_few_rounds(void **sta
 	struct dataset data;
 
 	write_program(fixture, "arm", GOOD);
-	assert_status(fixture, RUN ",life.image --until-ci 1", EXIT_STATUS_WELL);
+	assert_status(fixture, RUN ",life.image --until-ci 1", BENCH_STATUS_OK);
 	load(fixture, &data);
 	assert_int_equal(dataset_next_round(&data), 7);
 	dataset_free(&data);
@@ -194,7 +56,7 @@ static void what_an_arm_says_does_not_spoil_the_results(void **state)
 	struct dataset data;
 
 	write_program(fixture, "arm", "printf 'no \\377\\033[2J r\\303\\251seau\\n' >&2; exit 3\n");
-	assert_status(fixture, RUN " --rounds 1", EXIT_STATUS_FAILED);
+	assert_status(fixture, RUN " --rounds 1", BENCH_STATUS_FAILED);
 	assert_said(fixture, "status 3: no ??[2J r??seau");
 	load(fixture, &data);
 	assert_int_equal(data.nr_notes, 2);
@@ -211,9 +73,9 @@ static void failed_rounds_are_told_beside_the_figures_of_the_others(void **state
 	write_program(fixture, "arm",
 		      "cd \"$(dirname \"$0\")\"\n"
 		      "mkdir odd 2>/dev/null || { rmdir odd; kill -9 $$; }\n" GOOD);
-	assert_status(fixture, RUN " --rounds 4", EXIT_STATUS_FAILED);
-	assert_said(fixture, "2 rounds are too few to say; failed in 2 rounds more: killed by "
-			     "signal 9 (Killed)");
+	assert_status(fixture, RUN " --rounds 4", BENCH_STATUS_FAILED);
+	assert_said(fixture, "2 rounds are too few to say; 2 other runs failed: killed by signal "
+			     "9 (Killed)");
 }
 
 /* What an arm lacked the last time is no news when it has it. */
@@ -222,14 +84,14 @@ static void an_arm_that_could_not_run_may_the_next_time(void **state)
 	struct fixture *fixture = *state;
 	struct dataset data;
 
-	assert_status(fixture, RUN " --rounds 1", EXIT_STATUS_WELL);
+	assert_status(fixture, RUN " --rounds 1", BENCH_STATUS_OK);
 	assert_said(fixture, "arm is not a program");
-	assert_status(fixture, RUN " --rounds 2", EXIT_STATUS_WELL);
+	assert_status(fixture, RUN " --rounds 2", BENCH_STATUS_OK);
 	load(fixture, &data);
 	assert_int_equal(data.nr_notes, 1); /* and not once for each call */
 	dataset_free(&data);
 	write_program(fixture, "arm", GOOD);
-	assert_status(fixture, RUN " --rounds 3", EXIT_STATUS_WELL);
+	assert_status(fixture, RUN " --rounds 3", BENCH_STATUS_OK);
 	assert_null(strstr(fixture->said, "not measured"));
 }
 
@@ -243,7 +105,7 @@ static void a_list_without_a_benchmark_is_refused(void **state)
 	size_t i;
 
 	for (i = 0; i < NR_OF(lines); i++) {
-		assert_status(fixture, lines[i], EXIT_STATUS_USAGE);
+		assert_status(fixture, lines[i], BENCH_STATUS_USAGE);
 		assert_said(fixture, "--bench \",\": name one at least");
 	}
 }
@@ -257,12 +119,12 @@ static void an_engine_of_processes_elsewhere_has_no_memory_to_read(void **state)
 	struct session session = {.settings = &settings, .signal_fd = -1};
 	struct arm_context context = {0};
 	struct idle_reading idle = {0};
-	struct reason reason;
+	struct err err;
 	struct arm arm;
 	size_t i;
 
 	(void)state;
-	assert_int_equal(arm_parse(&arm, "container:docker", &context, &reason), 0);
+	assert_int_equal(arm_parse(&arm, "container:docker", &context, &err), 0);
 	session.arms = &arm;
 	session.idle = &idle;
 	for (i = 0; i < NR_OF(measure); i++) {
@@ -282,12 +144,12 @@ static void a_diff_leaves_nothing_out(void **state)
 	struct fixture *fixture = *state;
 
 	write_program(fixture, "arm", GOOD);
-	assert_status(fixture, RUN " --rounds 6", EXIT_STATUS_WELL);
+	assert_status(fixture, RUN " --rounds 6", BENCH_STATUS_OK);
 	assert_status(fixture,
 		      "tinybench run --build DIR --out DIR/other --arms native --bench "
 		      "cpu.noploop,life.image --rounds 6",
-		      EXIT_STATUS_WELL);
-	assert_status(fixture, "tinybench diff DIR/out DIR/other", EXIT_STATUS_WELL);
+		      BENCH_STATUS_OK);
+	assert_status(fixture, "tinybench diff DIR/out DIR/other", BENCH_STATUS_OK);
 	assert_said(fixture, "no difference seen: the same figure in all 6 rounds");
 	assert_said(fixture, "arm before only");
 	assert_said(fixture, "native         after only");
@@ -299,10 +161,10 @@ static void results_that_cannot_be_kept_are_not_said_to_be(void **state)
 	struct fixture *fixture = *state;
 
 	write_program(fixture, "arm", GOOD);
-	tempdir_write(&fixture->dir, "out/samples.jsonl.new/x", "");
+	tempdir_write(&fixture->dir, "out/samples.jsonl.gz.new/x", "");
 	tempdir_write(&fixture->dir, "out/report.html.new/x", "");
-	assert_status(fixture, RUN " --rounds 1", EXIT_STATUS_FAILED);
-	assert_said(fixture, "out/samples.jsonl.new: cannot create: Is a directory");
+	assert_status(fixture, RUN " --rounds 1", BENCH_STATUS_FAILED);
+	assert_said(fixture, "out/samples.jsonl.gz.new: cannot create: Is a directory");
 	assert_null(strstr(fixture->said, "report.html has plots"));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An arm is a way to run the benchmark file: natively, in a container, in a virtual machine. Each
- * kind is a row of one table (arms.c) and a file (arm_*.c); a variant is the same kind with
+ * kind is a row of one table (arms.c) and a file beside it; a variant is the same kind with
  * settings behind colons, as in "vm:nopin" or "vm:pages=2m", and counts as an arm of its own.
  */
 #ifndef GUEST_TINYBENCH_ARMS_ARM_H
@@ -12,7 +12,7 @@
 #include "guest/tinybench/base/catalog.h"
 #include "guest/tinybench/base/names.h"
 #include "guest/tinybench/arms/netlab.h"
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 #include "guest/tinybench/base/spawn.h"
 
 /* What all arms of a run share. Strings belong to the caller and outlive the arms. */
@@ -21,6 +21,7 @@ struct arm_context {
 	const char *bench_file; /* absolute */
 	const char *scratch;	/* absolute; arms make files below it */
 	const char *pin;	/* CPU list that the run is confined to, or NULL */
+	const char *kvm_device; /* "/dev/kvm" but in tests */
 	bool software_kvm;	/* kvm_pvm: ring 0 is interpreted */
 };
 
@@ -45,10 +46,9 @@ struct arm_class {
 
 	/* Whether it can run on this machine; makes what its runs need. 0, or -errno and why not.
 	 */
-	int (*prepare)(struct arm *arm, struct reason *reason);
+	int (*prepare)(struct arm *arm, struct err *err);
 	/* Builds the command line of a run. 0, or -errno and why not. */
-	int (*command)(struct arm *arm, const struct job *job, struct argv *argv,
-		       struct reason *reason);
+	int (*command)(struct arm *arm, const struct job *job, struct argv *argv, struct err *err);
 	/* After a run that had to be killed: what is left that is not in the process group. */
 	void (*clean_up)(struct arm *arm);
 	/* Removes what prepare() has made elsewhere than in arm->work. May be NULL. */
@@ -68,16 +68,16 @@ struct arm {
 	char *program;	  /* exec: the program; container: the engine */
 	char *pages;	  /* 4k, thp, 2m, or NULL */
 	bool pin, nopin;
-	bool ready;	       /* prepare() succeeded */
-	struct reason why_not; /* if it is not */
-	char *detail;	       /* what exactly runs ("runc 1.1.5"), or NULL */
-	char *work;	       /* its directory below scratch, or NULL */
-	unsigned int runs;     /* so far, to make names with */
+	bool ready;	    /* prepare() succeeded */
+	struct err why_not; /* if it is not */
+	char *detail;	    /* what exactly runs ("runc 1.1.5"), or NULL */
+	char *work;	    /* its directory below scratch, or NULL */
+	unsigned int runs;  /* so far, to make names with */
 };
 
 /* Fills an arm from its name. 0, or -EINVAL with a reason that lists the nearest names. */
 int arm_parse(struct arm *arm, const char *name, const struct arm_context *context,
-	      struct reason *reason);
+	      struct err *err);
 
 /* Sets ready, or why_not. */
 void arm_prepare(struct arm *arm);
@@ -97,8 +97,11 @@ char *job_command_line(const struct job *job, const struct arm *arm);
 /* The guest memory that a benchmark's group needs, in MiB. */
 unsigned int job_memory_mib(const struct job *job);
 
+/* Whether KVM can be used. 0, or -errno and why not, with the way to an arm that can. */
+int arm_need_kvm(const struct arm *arm, struct err *err);
+
 /* Makes arm->work, a directory of its own. 0, or -errno and why. */
-int arm_make_work(struct arm *arm, struct reason *reason);
+int arm_make_work(struct arm *arm, struct err *err);
 
 /* Where a file of the build directory is; the caller frees it. */
 char *arm_build_path(const struct arm *arm, const char *name);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of arms, and what all of them need. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
+#include "guest/tinybench/base/text.h"
 #include "vmm/core/array.h"
 
 static const struct arm_class *const classes[] = {
@@ -24,7 +27,19 @@ const struct arm_class *arm_class_at(size_t i)
 
 /* ---- names ---- */
 
-static int unknown_arm(const char *name, struct reason *reason)
+static int unkept_name(const char *name, struct err *err)
+{
+	char *printable = text_printable(name);
+	int ret = err_set(err, -EINVAL,
+			  "--arms %s: results are UTF-8 text and cannot keep this name; give the "
+			  "program another one, or a link",
+			  printable);
+
+	free(printable);
+	return ret;
+}
+
+static int unknown_arm(const char *name, struct err *err)
 {
 	struct names known = {0};
 	char nearest[128];
@@ -34,13 +49,13 @@ static int unknown_arm(const char *name, struct reason *reason)
 		names_add(&known, classes[i]->name);
 	names_nearest(&known, name, 3, nearest, sizeof(nearest));
 	names_free(&known);
-	return reason_set(reason, -EINVAL,
-			  "--arms: there is no arm \"%s\"; the nearest are %s (tinybench list "
-			  "shows all)",
-			  name, nearest);
+	return err_set(err, -EINVAL,
+		       "--arms: there is no arm \"%s\"; the nearest are %s (tinybench list "
+		       "shows all)",
+		       name, nearest);
 }
 
-static int parse_variant(struct arm *arm, const char *variant, struct reason *reason)
+static int parse_variant(struct arm *arm, const char *variant, struct err *err)
 {
 	if (arm->class->has_vcpus && strcmp(variant, "pin") == 0)
 		arm->pin = true;
@@ -54,21 +69,20 @@ static int parse_variant(struct arm *arm, const char *variant, struct reason *re
 		  strcmp(variant, "podman") == 0 || strcmp(variant, "bwrap") == 0))
 		arm->program = xstrdup(variant);
 	else
-		return reason_set(reason, -EINVAL,
-				  "--arms %s: there is no variant \"%s\"; %s takes %spages=4k, "
-				  "pages=thp and pages=2m%s",
-				  arm->name, variant, arm->class->name,
-				  arm->class->has_vcpus ? "pin, nopin, " : "",
-				  arm->class == &arm_container ? ", runc, docker, podman and bwrap"
-							       : "");
+		return err_set(err, -EINVAL,
+			       "--arms %s: there is no variant \"%s\"; %s takes %spages=4k, "
+			       "pages=thp and pages=2m%s",
+			       arm->name, variant, arm->class->name,
+			       arm->class->has_vcpus ? "pin, nopin, " : "",
+			       arm->class == &arm_container ? ", runc, docker, podman and bwrap"
+							    : "");
 	return 0;
 }
 
-int arm_parse(struct arm *arm, const char *name, const struct arm_context *context,
-	      struct reason *reason)
+int arm_parse(struct arm *arm, const char *name, const struct arm_context *context, struct err *err)
 {
 	char *copy = xstrdup(name), *cursor = copy, *part = strsep(&cursor, ":");
-	int error = 0;
+	int ret = 0;
 	size_t i;
 
 	memset(arm, 0, sizeof(*arm));
@@ -77,18 +91,20 @@ int arm_parse(struct arm *arm, const char *name, const struct arm_context *conte
 	for (i = 0; i < NR_CLASSES; i++)
 		if (strcmp(classes[i]->name, part) == 0)
 			arm->class = classes[i];
-	if (!arm->class)
-		error = unknown_arm(part, reason);
+	if (!text_is_plain(name))
+		ret = unkept_name(name, err);
+	else if (!arm->class)
+		ret = unknown_arm(part, err);
 	else if (arm->class->needs_program && !cursor)
-		error = reason_set(reason, -EINVAL, "--arms %s: which program? Write %s:PROGRAM",
-				   name, part);
+		ret = err_set(err, -EINVAL, "--arms %s: which program? Write %s:PROGRAM", name,
+			      part);
 	else if (arm->class->needs_program)
 		arm->program = xstrdup(cursor);
 	else
-		while (!error && (part = strsep(&cursor, ":")))
-			error = parse_variant(arm, part, reason);
+		while (!ret && (part = strsep(&cursor, ":")))
+			ret = parse_variant(arm, part, err);
 	free(copy);
-	return error;
+	return ret;
 }
 
 /* ---- life ---- */
@@ -111,13 +127,33 @@ void arm_release(struct arm *arm)
 	memset(arm, 0, sizeof(*arm));
 }
 
-int arm_make_work(struct arm *arm, struct reason *reason)
+int arm_need_kvm(const struct arm *arm, struct err *err)
+{
+	const char *device = arm->context->kvm_device;
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno == ENOENT)
+		return err_set(err, -errno,
+			       "there is no %s; build/venue tinybench run ... measures where there "
+			       "is one",
+			       device);
+	return err_set(err, -errno,
+		       errno == EACCES || errno == EPERM
+			       ? "%s: %s; as root: adduser USER kvm, then log in again"
+			       : "%s: %s; build/venue tinybench run ... measures where it works",
+		       device, strerror(errno));
+}
+
+int arm_make_work(struct arm *arm, struct err *err)
 {
 	char *path = xasprintf("%s/arm-XXXXXX", arm->context->scratch);
 
 	if (!mkdtemp(path)) {
-		reason_set(reason, -errno, "%s: cannot make the directory: %s", path,
-			   strerror(errno));
+		err_set(err, -errno, "%s: cannot make the directory: %s", path, strerror(errno));
 		free(path);
 		return -EIO;
 	}

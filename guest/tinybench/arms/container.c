@@ -40,56 +40,55 @@ static char *image_name(void)
 /* For commands whose failure changes nothing: most often there is nothing left to remove. */
 static void run_quietly(const struct argv *argv)
 {
-	struct reason why;
+	struct err why;
 
 	free(spawn_capture(argv->at, &why));
 }
 
 /* ---- the root file system: the benchmark file and mount points ---- */
 
-static int copy_file(const char *from, const char *to, struct reason *reason)
+static int copy_file(const char *from, const char *to, struct err *err)
 {
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, error = 0;
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, ret = 0;
 	struct stat st;
 
 	if (in >= 0)
 		out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 	if (in < 0 || out < 0 || fstat(in, &st) < 0 ||
 	    sendfile(out, in, NULL, (size_t)st.st_size) != st.st_size)
-		error = reason_set(reason, -EIO, "%s: cannot copy to %s: %s", from, to,
-				   strerror(errno));
+		ret = err_set(err, -EIO, "%s: cannot copy to %s: %s", from, to, strerror(errno));
 	if (in >= 0)
 		close(in);
-	if (out >= 0 && close(out) < 0 && !error)
-		error = reason_set(reason, -errno, "%s: %s", to, strerror(errno));
-	return error;
+	if (out >= 0 && close(out) < 0 && !ret)
+		ret = err_set(err, -errno, "%s: %s", to, strerror(errno));
+	return ret;
 }
 
-static int make_root(struct arm *arm, struct reason *reason)
+static int make_root(struct arm *arm, struct err *err)
 {
 	static const char *const directories[] = {"", "/proc", "/dev"};
 	char *path;
 	size_t i;
-	int error = arm_make_work(arm, reason);
+	int ret = arm_make_work(arm, err);
 
-	for (i = 0; !error && i < NR_OF(directories); i++) {
+	for (i = 0; !ret && i < NR_OF(directories); i++) {
 		path = xasprintf("%s/rootfs%s", arm->work, directories[i]);
-		error = file_make_directory(path, reason);
+		ret = file_make_directory(path, err);
 		free(path);
 	}
-	if (error)
-		return error;
+	if (ret)
+		return ret;
 	path = xasprintf("%s/rootfs/bench", arm->work);
-	error = copy_file(arm->context->bench_file, path, reason);
+	ret = copy_file(arm->context->bench_file, path, err);
 	free(path);
-	return error;
+	return ret;
 }
 
 /* ---- runc ---- */
 
-static void write_config(FILE *file, const void *opaque)
+static int write_config(FILE *file, const void *opaque)
 {
-	json_dumpf(opaque, file, JSON_INDENT(1));
+	return opaque && json_dumpf(opaque, file, JSON_INDENT(1)) == 0 ? 0 : -EILSEQ;
 }
 
 /* A container's name, unique on this machine as long as it runs. */
@@ -98,13 +97,12 @@ static char *container_name(const struct arm *arm)
 	return xasprintf("tinybench-%d-%u", (int)getpid(), arm->runs);
 }
 
-static int runc_command(struct arm *arm, const struct job *job, struct argv *argv,
-			struct reason *reason)
+static int runc_command(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
 {
 	struct argv inside = {0};
 	char *name, *cgroup;
 	json_t *config;
-	int error;
+	int ret;
 
 	arm->runs++;
 	name = container_name(arm);
@@ -120,7 +118,7 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 						  .cpus = arm->context->pin,
 						  .disk = job->disk,
 						  .netns = job->net ? job->net->name : NULL});
-	error = file_replace(arm->work, "config.json", write_config, config, reason);
+	ret = file_replace(arm->work, "config.json", write_config, config, err);
 	json_decref(config);
 	argv_free(&inside);
 	argv_add(argv, "runc");
@@ -130,7 +128,7 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 	argv_add(argv, "%s", name);
 	free(cgroup);
 	free(name);
-	return error;
+	return ret;
 }
 
 /* ---- Docker, Podman ---- */
@@ -199,20 +197,19 @@ static int bwrap_command(struct arm *arm, const struct job *job, struct argv *ar
 /* ---- the arm ---- */
 
 static int container_command(struct arm *arm, const struct job *job, struct argv *argv,
-			     struct reason *reason)
+			     struct err *err)
 {
 	if (is_engine(arm, "runc"))
-		return runc_command(arm, job, argv, reason);
+		return runc_command(arm, job, argv, err);
 	if (job->net)
-		return reason_set(reason, -EOPNOTSUPP,
-				  "%s cannot join the network namespace that runc can",
-				  arm->program);
+		return err_set(err, -EOPNOTSUPP,
+			       "%s cannot join the network namespace that runc can", arm->program);
 	if (is_engine(arm, "bwrap"))
 		return bwrap_command(arm, job, argv);
 	return engine_command(arm, job, argv);
 }
 
-static int import_image(struct arm *arm, struct reason *reason)
+static int import_image(struct arm *arm, struct err *err)
 {
 	char *image = image_name(), *output;
 	char *script = xasprintf("tar -C '%s/rootfs' -c . | %s import - %s", arm->work,
@@ -220,7 +217,7 @@ static int import_image(struct arm *arm, struct reason *reason)
 	char shell[] = "sh", option[] = "-c";
 	char *const argv[] = {shell, option, script, NULL};
 
-	output = spawn_capture(argv, reason);
+	output = spawn_capture(argv, err);
 	free(script);
 	free(image);
 	free(output);
@@ -241,21 +238,20 @@ static void add_version_question(const struct arm *arm, struct argv *argv)
 	}
 }
 
-static int ask_engine(struct arm *arm, struct reason *reason)
+static int ask_engine(struct arm *arm, struct err *err)
 {
 	struct argv argv = {0};
-	struct reason why;
+	struct err why;
 	char path[4096], *output;
 
 	if (!file_find_program(arm->program, path, sizeof(path)))
-		return reason_set(reason, -ENOENT, "%s is not installed", arm->program);
+		return err_set(err, -ENOENT, "%s is not installed", arm->program);
 	argv_add(&argv, "%s", path);
 	add_version_question(arm, &argv);
 	output = spawn_capture(argv.at, &why);
 	argv_free(&argv);
 	if (!output)
-		return reason_set(reason, -ENOENT, "%s does not answer: %.200s", arm->program,
-				  why.text);
+		return err_set(err, -ENOENT, "%s does not answer: %.200s", arm->program, why.text);
 	output[strcspn(output, "\n")] = '\0';
 	free(arm->detail);
 	arm->detail =
@@ -265,24 +261,24 @@ static int ask_engine(struct arm *arm, struct reason *reason)
 }
 
 /* A container that cannot start here should say so now, and not in each round. */
-static int try_start(struct arm *arm, struct reason *reason)
+static int try_start(struct arm *arm, struct err *err)
 {
 	struct argv argv = {0};
 	struct job nothing = {0};
-	struct reason why;
+	struct err why;
 	char *output;
-	int error = container_command(arm, &nothing, &argv, reason);
+	int ret = container_command(arm, &nothing, &argv, err);
 
-	if (error)
+	if (ret)
 		goto out;
 	output = spawn_capture(argv.at, &why);
 	if (!output)
-		error = reason_set(reason, -EIO, "%s cannot start a container: %.300s",
-				   arm->program, why.text);
+		ret = err_set(err, -EIO, "%s cannot start a container: %.300s", arm->program,
+			      why.text);
 	free(output);
 out:
 	argv_free(&argv);
-	return error;
+	return ret;
 }
 
 /* Docker and Podman would keep it for ever. */
@@ -303,25 +299,25 @@ static void remove_image(struct arm *arm)
 	free(image);
 }
 
-static int prepare_engine(struct arm *arm, struct reason *reason)
+static int prepare_engine(struct arm *arm, struct err *err)
 {
-	int error = ask_engine(arm, reason);
+	int ret = ask_engine(arm, err);
 
-	if (!error && has_images(arm))
-		error = import_image(arm, reason);
-	return error ? error : try_start(arm, reason);
+	if (!ret && has_images(arm))
+		ret = import_image(arm, err);
+	return ret ? ret : try_start(arm, err);
 }
 
-static int container_prepare(struct arm *arm, struct reason *reason)
+static int container_prepare(struct arm *arm, struct err *err)
 {
 	static const char *const engines[] = {"runc", "docker", "podman", "bwrap"};
-	struct reason why;
+	struct err why;
 	size_t i, length = 0;
-	int error = make_root(arm, reason);
+	int ret = make_root(arm, err);
 
-	if (error || arm->program)
-		return error ? error : prepare_engine(arm, reason);
-	reason->text[0] = '\0';
+	if (ret || arm->program)
+		return ret ? ret : prepare_engine(arm, err);
+	err->text[0] = '\0';
 	for (i = 0; i < NR_OF(engines); i++) {
 		arm->program = xstrdup(engines[i]);
 		if (prepare_engine(arm, &why) == 0)
@@ -330,10 +326,9 @@ static int container_prepare(struct arm *arm, struct reason *reason)
 		free(arm->detail);
 		free(arm->program);
 		arm->detail = arm->program = NULL;
-		if (length < sizeof(reason->text))
-			length += (size_t)snprintf(reason->text + length,
-						   sizeof(reason->text) - length, "%s%.120s",
-						   i ? "; " : "", why.text);
+		if (length < sizeof(err->text))
+			length += (size_t)snprintf(err->text + length, sizeof(err->text) - length,
+						   "%s%.120s", i ? "; " : "", why.text);
 	}
 	return -ENOENT;
 }

@@ -6,11 +6,10 @@
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
 
-static int native_prepare(struct arm *arm, struct reason *reason)
+static int native_prepare(struct arm *arm, struct err *err)
 {
 	if (access(arm->context->bench_file, X_OK) < 0)
-		return reason_set(reason, -ENOENT, "%s is missing; run make",
-				  arm->context->bench_file);
+		return err_set(err, -ENOENT, "%s is missing; run make", arm->context->bench_file);
 	return 0;
 }
 
@@ -32,9 +31,9 @@ static void add_process(const struct arm *arm, const char *program, const struct
 }
 
 static int native_command(struct arm *arm, const struct job *job, struct argv *argv,
-			  struct reason *reason)
+			  struct err *err)
 {
-	(void)reason;
+	(void)err;
 	add_process(arm, arm->context->bench_file, job, argv);
 	return 0;
 }
@@ -52,17 +51,16 @@ const struct arm_class arm_native = {
 	.image_bytes = native_image_bytes,
 };
 
-static int exec_prepare(struct arm *arm, struct reason *reason)
+static int exec_prepare(struct arm *arm, struct err *err)
 {
 	if (access(arm->program, X_OK) < 0)
-		return reason_set(reason, -ENOENT, "%s is not a program", arm->program);
+		return err_set(err, -ENOENT, "%s is not a program", arm->program);
 	return 0;
 }
 
-static int exec_command(struct arm *arm, const struct job *job, struct argv *argv,
-			struct reason *reason)
+static int exec_command(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
 {
-	(void)reason;
+	(void)err;
 	add_process(arm, arm->program, job, argv);
 	return 0;
 }

@@ -13,14 +13,14 @@
 #ifndef GUEST_TINYBENCH_ARMS_NETLAB_H
 #define GUEST_TINYBENCH_ARMS_NETLAB_H
 
+#include <sys/types.h>
+
+#include "vmm/core/err.h"
+
 /* Arguments of the benchmark file. */
 #define NETLAB_LINUX_PEER "peer=198.18.0.1:7"
 #define NETLAB_VM_PEER	  "peer=198.18.1.1:7"
 #define NETLAB_VM_ADDRESS "address=198.18.1.2"
-
-#include <sys/types.h>
-
-#include "guest/tinybench/base/reason.h"
 
 struct netlab {
 	char name[16]; /* of the namespace; its interfaces have names like it */
@@ -29,7 +29,13 @@ struct netlab {
 };
 
 /* Needs root and ip(8). 0, or -errno and why not; netlab_remove() after success. */
-int netlab_make(struct netlab *lab, const char *bench_file, struct reason *reason);
+int netlab_make(struct netlab *lab, const char *bench_file, struct err *err);
 void netlab_remove(struct netlab *lab);
+
+/*
+ * Removes what a tinybench process with this number has made and, killed, has left. If there is a
+ * process of that number again, nothing is touched.
+ */
+void netlab_sweep(pid_t dead);
 
 #endif

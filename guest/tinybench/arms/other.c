@@ -3,49 +3,43 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
 #include "vmm/core/array.h"
 
-static int need_program(struct arm *arm, const char *name, const char *package,
-			struct reason *reason)
+static int need_program(struct arm *arm, const char *name, const char *package, struct err *err)
 {
 	char path[4096];
 
 	if (!file_find_program(name, path, sizeof(path)))
-		return reason_set(reason, -ENOENT, "%s is not installed (package %s)", name,
-				  package);
-	if (access("/dev/kvm", R_OK | W_OK) < 0)
-		return reason_set(reason, -errno, "/dev/kvm: %s", strerror(errno));
+		return err_set(err, -ENOENT, "%s is not installed (package %s)", name, package);
 	arm->program = xstrdup(path);
-	return 0;
+	return arm_need_kvm(arm, err);
 }
 
-static int need_payload(const struct arm *arm, const char *name, struct reason *reason)
+static int need_payload(const struct arm *arm, const char *name, struct err *err)
 {
 	char *path = arm_build_path(arm, name);
-	int error = 0;
+	int ret = 0;
 
 	if (!file_exists(path))
-		error = reason_set(reason, -ENOENT, "%s is missing; run make", path);
+		ret = err_set(err, -ENOENT, "%s is missing; run make", path);
 	free(path);
-	return error;
+	return ret;
 }
 
 /* ---- QEMU's microvm machine ---- */
 
-static int qemu_prepare(struct arm *arm, struct reason *reason)
+static int qemu_prepare(struct arm *arm, struct err *err)
 {
-	int error = need_program(arm, "qemu-system-x86_64", "qemu-system-x86", reason);
+	int ret = need_program(arm, "qemu-system-x86_64", "qemu-system-x86", err);
 
-	return error ? error : need_payload(arm, "guest/payload.elf", reason);
+	return ret ? ret : need_payload(arm, "guest/payload.elf", err);
 }
 
-static int qemu_command(struct arm *arm, const struct job *job, struct argv *argv,
-			struct reason *reason)
+static int qemu_command(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
 {
 	/*
 	 * acpi=off: with ACPI, microvm lists its virtio-mmio slots in the DSDT only, which the
@@ -72,7 +66,7 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 	char *line = job_command_line(job, arm);
 	size_t i;
 
-	(void)reason;
+	(void)err;
 	argv_add(argv, "%s", arm->program);
 	for (i = 0; i < NR_OF(fixed); i++)
 		argv_add(argv, "%s", fixed[i]);
@@ -116,20 +110,19 @@ const struct arm_class arm_qemu_microvm = {
 
 /* ---- kvmtool ---- */
 
-static int kvmtool_prepare(struct arm *arm, struct reason *reason)
+static int kvmtool_prepare(struct arm *arm, struct err *err)
 {
-	int error = need_program(arm, "lkvm", "kvmtool", reason);
+	int ret = need_program(arm, "lkvm", "kvmtool", err);
 
-	if (!error && arm->context->software_kvm)
-		error = reason_set(
-			reason, -EOPNOTSUPP,
-			"kvmtool refuses CPUs without vmx or svm, and this host's KVM is "
-			"kvm_pvm, which needs neither");
-	return error ? error : need_payload(arm, "guest/payload.bzImage", reason);
+	if (!ret && arm->context->software_kvm)
+		ret = err_set(err, -EOPNOTSUPP,
+			      "kvmtool refuses CPUs without vmx or svm, and this host's KVM is "
+			      "kvm_pvm, which needs neither");
+	return ret ? ret : need_payload(arm, "guest/payload.bzImage", err);
 }
 
 static int kvmtool_command(struct arm *arm, const struct job *job, struct argv *argv,
-			   struct reason *reason)
+			   struct err *err)
 {
 	/* Options that need no value of this run; --nodefaults: the command line as it is given. */
 	static const char *const fixed[] = {
@@ -139,9 +132,9 @@ static int kvmtool_command(struct arm *arm, const struct job *job, struct argv *
 	size_t i;
 
 	if (job->disk || job->net)
-		return reason_set(reason, -EOPNOTSUPP,
-				  "kvmtool on x86 has virtio over PCI only, and the payload kernel "
-				  "drives virtio-mmio only");
+		return err_set(err, -EOPNOTSUPP,
+			       "kvmtool on x86 has virtio over PCI only, and the payload kernel "
+			       "drives virtio-mmio only");
 	line = job_command_line(job, arm);
 	argv_add(argv, "%s", arm->program);
 	for (i = 0; i < NR_OF(fixed); i++)

@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* tinyvmm: with the payload kernel, and with a Linux kernel around the same benchmark file. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/file.h"
+#include "vmm/core/exit_status.h"
 
-static int need_file(const struct arm *arm, const char *name, const char *remedy,
-		     struct reason *reason)
+static int need_file(const struct arm *arm, const char *name, const char *remedy, struct err *err)
 {
 	char *path = arm_build_path(arm, name);
-	int error = 0;
+	int ret = 0;
 
 	if (!file_exists(path))
-		error = reason_set(reason, -ENOENT, "%s is missing; %s", path, remedy);
+		ret = err_set(err, -ENOENT, "%s is missing; %s", path, remedy);
 	free(path);
-	return error;
-}
-
-static int need_kvm(struct reason *reason)
-{
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return reason_set(reason, -errno, "/dev/kvm: %s", strerror(errno));
-	close(fd);
-	return 0;
+	return ret;
 }
 
 static bool has_huge_pages(const struct arm *arm)
@@ -38,7 +26,7 @@ static bool has_huge_pages(const struct arm *arm)
 }
 
 /* Huge pages have to be set aside before; tinyvmm that refuses to start would say it less well. */
-static int need_huge_pages(const struct arm *arm, unsigned int memory_mib, struct reason *reason)
+static int need_huge_pages(const struct arm *arm, unsigned int memory_mib, struct err *err)
 {
 	unsigned int nr = (memory_mib + 1) / 2;
 	char text[32];
@@ -48,10 +36,10 @@ static int need_huge_pages(const struct arm *arm, unsigned int memory_mib, struc
 	file_read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", text,
 		       sizeof(text));
 	if (atol(text) < (long)nr)
-		return reason_set(reason, -EOPNOTSUPP,
-				  "%ld free 2 MiB pages, %u are needed; echo %u > "
-				  "/proc/sys/vm/nr_hugepages",
-				  atol(text), nr, nr);
+		return err_set(err, -EOPNOTSUPP,
+			       "%ld free 2 MiB pages, %u are needed; echo %u > "
+			       "/proc/sys/vm/nr_hugepages",
+			       atol(text), nr, nr);
 	return 0;
 }
 
@@ -80,24 +68,30 @@ static void add_tinyvmm(const struct arm *arm, const struct job *job, unsigned i
 	}
 }
 
+/* What the payload writes to the debug-exit port, as tinyvmm's exit status has it. */
+enum {
+	PAYLOAD_FAILED = 3,
+	PAYLOAD_FAULTED = 5,
+};
+
 static const char *vm_status_text(int status)
 {
 	switch (status) {
-	case 2:
+	case EXIT_STATUS_USAGE:
 		return "tinyvmm refused to start it";
-	case 3:
+	case PAYLOAD_FAILED:
 		return "a benchmark in the payload failed";
-	case 4:
+	case EXIT_STATUS_RESET:
 		return "the guest reset itself";
-	case 5:
+	case PAYLOAD_FAULTED:
 		return "the payload faulted";
-	case 6:
+	case EXIT_STATUS_TRIPLE_FAULT:
 		return "the guest shut down with a triple fault";
-	case 8:
+	case EXIT_STATUS_EMULATION:
 		return "KVM could not emulate an instruction of the guest";
-	case 10:
+	case EXIT_STATUS_UNKNOWN_EXIT:
 		return "KVM refused to enter the guest";
-	case 12:
+	case EXIT_STATUS_HOST:
 		return "tinyvmm failed on the host's side";
 	default:
 		return NULL;
@@ -106,23 +100,22 @@ static const char *vm_status_text(int status)
 
 /* ---- vm ---- */
 
-static int vm_prepare(struct arm *arm, struct reason *reason)
+static int vm_prepare(struct arm *arm, struct err *err)
 {
-	int error = need_file(arm, "tinyvmm", "run make", reason);
+	int ret = need_file(arm, "tinyvmm", "run make", err);
 
-	error = error ? error : need_file(arm, "guest/payload.elf", "run make", reason);
-	return error ? error : need_kvm(reason);
+	ret = ret ? ret : need_file(arm, "guest/payload.elf", "run make", err);
+	return ret ? ret : arm_need_kvm(arm, err);
 }
 
-static int vm_command(struct arm *arm, const struct job *job, struct argv *argv,
-		      struct reason *reason)
+static int vm_command(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
 {
 	unsigned int memory_mib = job_memory_mib(job);
-	int error = need_huge_pages(arm, memory_mib, reason);
+	int ret = need_huge_pages(arm, memory_mib, err);
 	char *line;
 
-	if (error)
-		return error;
+	if (ret)
+		return ret;
 	line = job_command_line(job, arm);
 	add_tinyvmm(arm, job, memory_mib, argv);
 	argv_add(argv, "--kernel");
@@ -172,38 +165,36 @@ static char *linux_detail(const struct arm *arm)
 	return version[0] ? xasprintf("Linux %s", version) : NULL;
 }
 
-static int linux_prepare(struct arm *arm, struct reason *reason)
+static int linux_prepare(struct arm *arm, struct err *err)
 {
-	int error = need_file(arm, "tinyvmm", "run make", reason);
+	int ret = need_file(arm, "tinyvmm", "run make", err);
 
-	error = error ? error : need_kvm(reason);
-	if (error)
-		return error;
+	ret = ret ? ret : arm_need_kvm(arm, err);
+	if (ret)
+		return ret;
 	if (arm->context->software_kvm)
-		return reason_set(
-			reason, -EOPNOTSUPP,
+		return err_set(
+			err, -EOPNOTSUPP,
 			"this host's KVM is kvm_pvm, which interprets ring 0, and a Linux "
-			"kernel stops early there; run it in the nested venue "
-			"(docs/testing.md)");
-	error = need_file(arm, LINUX_KERNEL, "run make linux-guest", reason);
-	error = error ? error : need_file(arm, LINUX_INITRD, "run make linux-guest", reason);
-	if (!error)
+			"kernel stops early there; build/venue tinybench run ... has another");
+	ret = need_file(arm, LINUX_KERNEL, "run make linux-guest", err);
+	ret = ret ? ret : need_file(arm, LINUX_INITRD, "run make linux-guest", err);
+	if (!ret)
 		arm->detail = linux_detail(arm);
-	return error;
+	return ret;
 }
 
-static int linux_command(struct arm *arm, const struct job *job, struct argv *argv,
-			 struct reason *reason)
+static int linux_command(struct arm *arm, const struct job *job, struct argv *argv, struct err *err)
 {
 	unsigned int memory_mib = job_memory_mib(job);
 	char *line;
-	int error;
+	int ret;
 
 	if (memory_mib < LINUX_LEAST_MIB)
 		memory_mib = LINUX_LEAST_MIB;
-	error = need_huge_pages(arm, memory_mib, reason);
-	if (error)
-		return error;
+	ret = need_huge_pages(arm, memory_mib, err);
+	if (ret)
+		return ret;
 	line = job_command_line(job, arm);
 	add_tinyvmm(arm, job, memory_mib, argv);
 	argv_add(argv, "--kernel");

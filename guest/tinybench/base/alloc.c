@@ -21,6 +21,11 @@ void *xcalloc(size_t nr, size_t size)
 	return check(calloc(nr, size));
 }
 
+void *xresize(void *memory, size_t size)
+{
+	return check(realloc(memory, size));
+}
+
 char *xstrdup(const char *text)
 {
 	return check(strdup(text));

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 void *xcalloc(size_t nr, size_t size);
+void *xresize(void *memory, size_t size);
 char *xstrdup(const char *text);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,6 +8,7 @@
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/catalog.h"
 #include "guest/tinybench/base/spawn.h"
+#include "guest/tinybench/base/text.h"
 
 const struct bench *catalog_find(const struct catalog *catalog, const char *name)
 {
@@ -56,39 +57,38 @@ size_t catalog_group_length(const char *name)
 	return strcspn(name, ".");
 }
 
-static int add_line(struct catalog *catalog, const char *line, struct reason *reason)
+static int add_line(struct catalog *catalog, const char *line, struct err *err)
 {
 	const char *name, *unit, *better, *text = "";
-	json_error_t error;
-	json_t *object = json_loads(line, 0, &error);
-	int result = 0;
+	json_t *object = json_loads(line, 0, NULL);
+	int ret = 0;
 
 	if (!object || json_unpack(object, "{s:s, s:s, s:s, s?s}", "bench", &name, "unit", &unit,
 				   "better", &better, "text", &text) < 0)
-		result = reason_set(reason, -EPROTO, "`bench list` printed \"%.80s\"", line);
+		ret = err_set(err, -EPROTO, "`bench list` printed \"%.80s\"", line);
 	else
 		catalog_add(catalog, name, unit, strcmp(better, "higher") == 0, text);
 	json_decref(object);
-	return result;
+	return ret;
 }
 
-int catalog_load(struct catalog *catalog, const char *bench_file, struct reason *reason)
+int catalog_load(struct catalog *catalog, const char *bench_file, struct err *err)
 {
 	char file[4096], list[] = "list";
 	char *const argv[] = {file, list, NULL};
 	char *output, *cursor, *line;
-	int error = 0;
+	int ret = 0;
 
 	if (strlen(bench_file) >= sizeof(file))
-		return reason_set(reason, -ENAMETOOLONG, "%s: the name is too long", bench_file);
+		return err_set(err, -ENAMETOOLONG, "%s: the name is too long", bench_file);
 	strcpy(file, bench_file);
-	output = spawn_capture(argv, reason);
+	output = spawn_capture(argv, err);
 	if (!output)
 		return -ENOENT;
 	cursor = output;
-	while (!error && (line = strsep(&cursor, "\n")))
+	while (!ret && (line = strsep(&cursor, "\n")))
 		if (*line != '\0')
-			error = add_line(catalog, line, reason);
+			ret = add_line(catalog, line, err);
 	free(output);
-	return error;
+	return ret;
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 struct bench {
 	char *name; /* group.name */
@@ -27,7 +27,7 @@ const struct bench *catalog_find(const struct catalog *catalog, const char *name
 void catalog_free(struct catalog *catalog);
 
 /* Adds what `bench list` prints. 0, or -errno with a reason. */
-int catalog_load(struct catalog *catalog, const char *bench_file, struct reason *reason);
+int catalog_load(struct catalog *catalog, const char *bench_file, struct err *err);
 
 /* Length of the group's name in "group.name". */
 size_t catalog_group_length(const char *name);

@@ -22,27 +22,49 @@ static void sync_directory(const char *dir)
 	close(fd);
 }
 
-int file_replace(const char *dir, const char *name, void (*write)(FILE *file, const void *opaque),
-		 const void *opaque, struct reason *reason)
+/* What has failed before may have left its reason in errno, or not. */
+static int flush(FILE *file)
+{
+	errno = 0;
+	if (fflush(file) == 0 && !ferror(file))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
+int file_flush(FILE *file, const char *name, struct err *err)
+{
+	int ret = flush(file);
+
+	return ret ? err_set(err, ret, "%s: cannot write: %s", name, strerror(-ret)) : 0;
+}
+
+static int close_synced(FILE *file, int ret)
+{
+	if (!ret)
+		ret = flush(file);
+	if (!ret && fsync(fileno(file)) < 0)
+		ret = -errno;
+	if (fclose(file) != 0 && !ret)
+		ret = -errno;
+	return ret;
+}
+
+int file_replace(const char *dir, const char *name, int (*write)(FILE *file, const void *opaque),
+		 const void *opaque, struct err *err)
 {
 	char *path = xasprintf("%s/%s", dir, name), *temporary = xasprintf("%s.new", path);
 	FILE *file = fopen(temporary, "we");
-	int error = 0;
+	int ret;
 
 	if (!file) {
-		error = reason_set(reason, -errno, "%s: cannot create: %s", temporary,
-				   strerror(errno));
+		ret = err_set(err, -errno, "%s: cannot create: %s", temporary, strerror(errno));
 		goto out;
 	}
-	write(file, opaque);
-	if (fflush(file) != 0 || ferror(file) || fsync(fileno(file)) < 0)
-		error = -(errno ? errno : EIO);
-	if (fclose(file) != 0 && !error)
-		error = -errno;
-	if (!error && rename(temporary, path) < 0)
-		error = -errno;
-	if (error) {
-		reason_set(reason, error, "%s: cannot write: %s", path, strerror(-error));
+	ret = close_synced(file, write(file, opaque));
+	if (!ret && rename(temporary, path) < 0)
+		ret = -errno;
+	if (ret) {
+		err_set(err, ret, "%s: cannot write: %s", path, strerror(-ret));
 		unlink(temporary);
 		goto out;
 	}
@@ -50,13 +72,13 @@ int file_replace(const char *dir, const char *name, void (*write)(FILE *file, co
 out:
 	free(temporary);
 	free(path);
-	return error;
+	return ret;
 }
 
-int file_make_directory(const char *path, struct reason *reason)
+int file_make_directory(const char *path, struct err *err)
 {
 	char *copy = xstrdup(path), *slash;
-	int error = 0;
+	int ret = 0;
 
 	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
@@ -64,10 +86,10 @@ int file_make_directory(const char *path, struct reason *reason)
 		*slash = '/';
 	}
 	if (mkdir(copy, 0777) < 0 && errno != EEXIST)
-		error = reason_set(reason, -errno, "%s: cannot make the directory: %s", path,
-				   strerror(errno));
+		ret = err_set(err, -errno, "%s: cannot make the directory: %s", path,
+			      strerror(errno));
 	free(copy);
-	return error;
+	return ret;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -7,18 +7,22 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 /*
  * Replaces DIR/NAME by what `write` prints: into a temporary file beside it, fsync(2), rename(2),
- * so that neither a full disk nor a crash leaves half a file. 0, or -errno with a reason; the old
- * file is untouched then.
+ * so that neither a full disk nor a crash leaves half a file. `write` returns 0 or -errno, for what
+ * it cannot express; that the disk took it is seen here. 0, or -errno with a reason; the old file
+ * is untouched then.
  */
-int file_replace(const char *dir, const char *name, void (*write)(FILE *file, const void *opaque),
-		 const void *opaque, struct reason *reason);
+int file_replace(const char *dir, const char *name, int (*write)(FILE *file, const void *opaque),
+		 const void *opaque, struct err *err);
+
+/* Whether all that was printed so far has arrived. 0, or -errno with a reason that has `name`. */
+int file_flush(FILE *file, const char *name, struct err *err);
 
 /* Makes the directory and those above it. 0, or -errno with a reason. */
-int file_make_directory(const char *path, struct reason *reason);
+int file_make_directory(const char *path, struct err *err);
 
 /* Removes a directory with all that is in it; never follows links or other file systems. */
 void file_remove_tree(const char *path);

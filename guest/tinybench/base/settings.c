@@ -6,91 +6,85 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/tinybench/base/cpus.h"
 #include "guest/tinybench/base/settings.h"
+#include "guest/tinybench/base/text.h"
 #include "vmm/core/array.h"
+#include "vmm/core/parse.h"
 
 static int parse_number(const char *option, const char *value, unsigned int min, unsigned int max,
-			unsigned int *number, struct reason *reason)
+			unsigned int *number, struct err *err)
 {
-	unsigned long long parsed;
-	char *end;
-
-	errno = 0;
-	parsed = strtoull(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno || parsed < min ||
-	    parsed > max)
-		return reason_set(reason, -EINVAL, "%s %s: give a number from %u to %u", option,
-				  value, min, max);
-	*number = (unsigned int)parsed;
+	if (parse_uint(value, min, max, number) != 0)
+		return err_set(err, -EINVAL, "%s %s: give a number from %u to %u", option, value,
+			       min, max);
 	return 0;
 }
 
-static int set_arms(struct settings *settings, const char *value, struct reason *reason)
+static int set_arms(struct settings *settings, const char *value, struct err *err)
 {
-	(void)reason;
+	(void)err;
 	settings->arms = value;
 	return 0;
 }
 
-static int set_bench(struct settings *settings, const char *value, struct reason *reason)
+static int set_bench(struct settings *settings, const char *value, struct err *err)
 {
-	(void)reason;
+	(void)err;
 	settings->bench = value;
 	return 0;
 }
 
-static int set_rounds(struct settings *settings, const char *value, struct reason *reason)
+static int set_rounds(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--rounds", value, 1, 10000, &settings->rounds, reason);
+	return parse_number("--rounds", value, 1, 10000, &settings->rounds, err);
 }
 
-static int set_until_ci(struct settings *settings, const char *value, struct reason *reason)
+static int set_until_ci(struct settings *settings, const char *value, struct err *err)
 {
 	char *end;
 
 	settings->until_ci = strtod(value, &end);
 	if (end == value || strcmp(end, *end == '%' ? "%" : "") != 0 ||
 	    !(settings->until_ci > 0 && settings->until_ci <= 100))
-		return reason_set(reason, -EINVAL,
-				  "--until-ci %s: give percent above 0, up to 100, as in 0.5",
-				  value);
+		return err_set(err, -EINVAL,
+			       "--until-ci %s: give percent above 0, up to 100, as in 0.5", value);
 	return 0;
 }
 
-static int set_pin(struct settings *settings, const char *value, struct reason *reason)
+static int set_pin(struct settings *settings, const char *value, struct err *err)
 {
-	if (strspn(value, "0123456789,-") != strlen(value) || value[0] < '0' || value[0] > '9')
-		return reason_set(reason, -EINVAL, "--pin %s: give a list of CPUs, as in 0,2-5",
-				  value);
+	cpu_set_t set;
+
 	settings->pin = value;
-	return 0;
+	return cpus_parse(value, &set, err);
 }
 
-static int set_quick(struct settings *settings, const char *value, struct reason *reason)
+static int set_quick(struct settings *settings, const char *value, struct err *err)
 {
 	(void)value;
-	(void)reason;
+	(void)err;
 	settings->quick = true;
 	return 0;
 }
 
-static int set_out(struct settings *settings, const char *value, struct reason *reason)
+static int set_out(struct settings *settings, const char *value, struct err *err)
 {
 	if (value[0] == '\0')
-		return reason_set(reason, -EINVAL, "--out \"\": the directory's name is empty");
+		return err_set(err, -EINVAL, "--out \"\": the directory's name is empty");
 	settings->out = value;
 	return 0;
 }
 
-static int set_strict(struct settings *settings, const char *value, struct reason *reason)
+static int set_strict(struct settings *settings, const char *value, struct err *err)
 {
 	(void)value;
-	(void)reason;
+	(void)err;
 	settings->strict = true;
 	return 0;
 }
 
-static int set_seed(struct settings *settings, const char *value, struct reason *reason)
+static int set_seed(struct settings *settings, const char *value, struct err *err)
 {
 	char *end;
 
@@ -98,82 +92,101 @@ static int set_seed(struct settings *settings, const char *value, struct reason 
 	settings->seed = strtoull(value, &end, 0);
 	/* JSON's numbers have a sign, and what is recorded has to be what was used. */
 	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno || settings->seed > INT64_MAX)
-		return reason_set(reason, -EINVAL, "--seed %s: give a number from 0 to %lld", value,
-				  (long long)INT64_MAX);
+		return err_set(err, -EINVAL, "--seed %s: give a number from 0 to %lld", value,
+			       (long long)INT64_MAX);
 	settings->has_seed = true;
 	return 0;
 }
 
-static int set_samples(struct settings *settings, const char *value, struct reason *reason)
+static int set_samples(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--samples", value, 1, 10000, &settings->samples, reason);
+	return parse_number("--samples", value, 1, 10000, &settings->samples, err);
 }
 
-static int set_min_ms(struct settings *settings, const char *value, struct reason *reason)
+static int set_min_ms(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--min-ms", value, 1, 60000, &settings->min_ms, reason);
+	return parse_number("--min-ms", value, 1, 60000, &settings->min_ms, err);
 }
 
-static int set_timeout(struct settings *settings, const char *value, struct reason *reason)
+static int set_timeout(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--timeout", value, 1, 86400, &settings->timeout_s, reason);
+	return parse_number("--timeout", value, 1, 86400, &settings->timeout_s, err);
 }
 
-static int set_budget(struct settings *settings, const char *value, struct reason *reason)
+static int set_budget(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--budget", value, 1, 86400, &settings->budget_s, reason);
+	return parse_number("--budget", value, 1, 86400, &settings->budget_s, err);
 }
 
-static int set_cpus(struct settings *settings, const char *value, struct reason *reason)
+static int set_cpus(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--cpus", value, 1, 254, &settings->cpus, reason);
+	return parse_number("--cpus", value, 1, 254, &settings->cpus, err);
 }
 
-static int set_comparisons(struct settings *settings, const char *value, struct reason *reason)
+static int set_comparisons(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--comparisons", value, 1, 100000, &settings->comparisons, reason);
+	return parse_number("--comparisons", value, 1, 100000, &settings->comparisons, err);
 }
 
-static int set_argument(struct settings *settings, const char *value, struct reason *reason)
+static int set_argument(struct settings *settings, const char *value, struct err *err)
 {
-	if (!strchr(value, '=') || strpbrk(value, " \t\n"))
-		return reason_set(reason, -EINVAL,
-				  "--arg %s: give KEY=VALUE without blanks, as in size=64M", value);
+	if (!strchr(value, '=') || strchr(value, ' ') || !text_is_plain(value))
+		return err_set(err, -EINVAL,
+			       "--arg %s: give KEY=VALUE without blanks, as in size=64M", value);
 	names_add(&settings->extra, value);
 	return 0;
 }
 
-static int set_build(struct settings *settings, const char *value, struct reason *reason)
+static int set_build(struct settings *settings, const char *value, struct err *err)
 {
-	(void)reason;
+	(void)err;
 	settings->build_dir = value;
 	return 0;
 }
 
-static int set_help(struct settings *settings, const char *value, struct reason *reason)
+static int set_json(struct settings *settings, const char *value, struct err *err)
 {
 	(void)value;
-	(void)reason;
+	(void)err;
+	settings->format = FORMAT_JSON;
+	return 0;
+}
+
+static int set_csv(struct settings *settings, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	settings->format = FORMAT_CSV;
+	return 0;
+}
+
+static int set_help(struct settings *settings, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
 	settings->command = COMMAND_HELP;
 	return 0;
 }
 
-static int set_version(struct settings *settings, const char *value, struct reason *reason)
+static int set_version(struct settings *settings, const char *value, struct err *err)
 {
 	(void)value;
-	(void)reason;
+	(void)err;
 	settings->command = COMMAND_VERSION;
 	return 0;
 }
 
 static const struct option_row {
 	const char *name, *argument, *help;
-	int (*set)(struct settings *settings, const char *value, struct reason *reason);
+	int (*set)(struct settings *settings, const char *value, struct err *err);
 } rows[] = {
-	{"arms", "A,B", "which arms, by default native,container,vm; variants as in vm:nopin",
+	{"arms", "A,B",
+	 "which arms, by default those in --out, else native,container,vm; variants as in vm:nopin",
 	 set_arms},
 	{"bench", "GLOB",
-	 "which benchmarks, as in 'cpu.*,mem.stream_*'; by default all (aa: cpu.*)", set_bench},
+	 "which benchmarks, as in 'cpu.*,mem.stream_*'; by default those in --out, else all (aa: "
+	 "cpu.*)",
+	 set_bench},
 	{"rounds", "N", "measured rounds, by default 10 (with --until-ci: at most, by default 100)",
 	 set_rounds},
 	{"budget", "S", "stop after so many seconds, with as many of the rounds as fit",
@@ -181,8 +194,8 @@ static const struct option_row {
 	{"until-ci", "PCT", "go on until every ratio is known to +- PCT percent", set_until_ci},
 	{"pin", "LIST", "confine the run to these CPUs, and pin each vCPU to one of them", set_pin},
 	{"quick", NULL, "fewer and shorter samples: a first impression", set_quick},
-	{"out", "DIR", "where results go, by default tinybench-out; continued if it has some",
-	 set_out},
+	{"out", "DIR",
+	 "where results go, by default tinybench-out; if it has some, they are continued", set_out},
 	{"strict", NULL, "refuse to measure on a machine that would spoil the figures", set_strict},
 	{"seed", "N", "of the random order and of the bootstrap, by default from the clock",
 	 set_seed},
@@ -192,6 +205,8 @@ static const struct option_row {
 	{"timeout", "S", "what one run may take before it is killed, by default 60", set_timeout},
 	{"comparisons", "N", "how many comparisons aa makes, by default 200", set_comparisons},
 	{"arg", "KEY=VALUE", "another argument for the benchmark file; repeatable", set_argument},
+	{"json", NULL, "report: print the summary as JSON, and write nothing", set_json},
+	{"csv", NULL, "report: print the summary as CSV, and write nothing", set_csv},
 	{"build", "DIR", "where tinyvmm and guest/ are, by default beside tinybench", set_build},
 	{"help", NULL, "print this", set_help},
 	{"version", NULL, "print the version", set_version},
@@ -205,7 +220,7 @@ void settings_help(void)
 	puts("tinybench: one benchmark file, natively, in a container and in a VM\n\n"
 	     "  tinybench list             the arms and the benchmarks\n"
 	     "  tinybench run [OPTION]...  measure; Ctrl-C keeps what was measured\n"
-	     "  tinybench report DIR       make summary, table and report.html again\n"
+	     "  tinybench report DIR       print the table and make report.html again\n"
 	     "  tinybench diff DIR1 DIR2   compare two results\n"
 	     "  tinybench aa [OPTION]...   the same arm against itself: how often would this\n"
 	     "                             machine fool us?\n");
@@ -218,7 +233,7 @@ void settings_help(void)
 	     "docs/benchmarks.md tells what each benchmark does and does not show.");
 }
 
-static int parse_command(struct settings *settings, const char *word, struct reason *reason)
+static int parse_command(struct settings *settings, const char *word, struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -239,39 +254,37 @@ static int parse_command(struct settings *settings, const char *word, struct rea
 	}
 	names_nearest(&known, word, 2, nearest, sizeof(nearest));
 	names_free(&known);
-	return reason_set(reason, -EINVAL,
-			  "there is no command \"%s\"; the nearest are %s (tinybench --help)", word,
-			  nearest);
+	return err_set(err, -EINVAL,
+		       "there is no command \"%s\"; the nearest are %s (tinybench --help)", word,
+		       nearest);
 }
 
 /* What is left when the options are gone: the command and its directories. */
-static int parse_words(struct settings *settings, char **words, int nr, struct reason *reason)
+static int parse_words(struct settings *settings, char **words, int nr, struct err *err)
 {
-	int wanted, error;
+	int wanted, ret;
 
 	if (settings->command == COMMAND_VERSION || settings->command == COMMAND_HELP)
 		return 0;
-	error = parse_command(settings, nr ? words[0] : "help", reason);
-	if (error)
-		return error;
+	ret = parse_command(settings, nr ? words[0] : "help", err);
+	if (ret)
+		return ret;
 	wanted = settings->command == COMMAND_DIFF     ? 2
 		 : settings->command == COMMAND_REPORT ? 1
 						       : 0;
 	if (nr - 1 > wanted)
-		return reason_set(reason, -EINVAL, "\"%s\": %s takes %s", words[1 + wanted],
-				  words[0],
-				  wanted ? "no more directories" : "options only; see --help");
+		return err_set(err, -EINVAL, "\"%s\": %s takes %s", words[1 + wanted], words[0],
+			       wanted ? "no more directories" : "options only; see --help");
 	if (nr > 0 && nr - 1 < wanted)
-		return reason_set(reason, -EINVAL, "%s: which director%s? Write tinybench %s %s",
-				  words[0], wanted == 2 ? "ies" : "y", words[0],
-				  wanted == 2 ? "DIR1 DIR2" : "DIR");
+		return err_set(err, -EINVAL, "%s: which director%s? Write tinybench %s %s",
+			       words[0], wanted == 2 ? "ies" : "y", words[0],
+			       wanted == 2 ? "DIR1 DIR2" : "DIR");
 	settings->dirs[0] = wanted > 0 ? words[1] : NULL;
 	settings->dirs[1] = wanted > 1 ? words[2] : NULL;
 	return 0;
 }
 
-/* --quick is a set of defaults: what is said explicitly stays. */
-static void fill_defaults(struct settings *settings)
+void settings_fill_defaults(struct settings *settings)
 {
 	bool short_ones = settings->quick || settings->command == COMMAND_AA;
 
@@ -281,42 +294,54 @@ static void fill_defaults(struct settings *settings)
 		settings->min_ms = short_ones ? 5 : 20;
 	if (!settings->bench) /* aa: those that take no second each */
 		settings->bench = settings->command == COMMAND_AA ? "cpu.*" : "*";
+	if (!settings->arms)
+		settings->arms = "native,container,vm";
 	if (!settings->rounds)
 		settings->rounds = settings->until_ci > 0 ? 100 : settings->quick ? 6 : 10;
 	if (!settings->comparisons)
 		settings->comparisons = 200;
 }
 
-int settings_parse(struct settings *settings, int argc, char **argv, struct reason *reason)
+void settings_copy(struct settings *settings, const struct settings *from)
 {
-	struct option options[NR_OF(rows) + 1] = {0};
-	int error = 0, index = 0, got;
 	size_t i;
 
-	*settings = (struct settings){.arms = "native,container,vm",
-				      .out = "tinybench-out",
-				      .timeout_s = 60,
-				      .command = COMMAND_LIST};
+	*settings = *from;
+	settings->extra = (struct names){0};
+	for (i = 0; i < from->extra.nr; i++)
+		names_add(&settings->extra, from->extra.at[i]);
+}
+
+int settings_parse(struct settings *settings, int argc, char **argv, struct err *err)
+{
+	struct option options[NR_OF(rows) + 1] = {0};
+	int ret = 0, index = 0, got;
+	size_t i;
+
+	*settings =
+		(struct settings){.out = "tinybench-out", .timeout_s = 60, .command = COMMAND_LIST};
 	for (i = 0; i < NR_OF(rows); i++) {
 		options[i].name = rows[i].name;
 		options[i].has_arg = rows[i].argument ? required_argument : no_argument;
 	}
 	optind = 0;
 	opterr = 0;
-	while (!error && (got = getopt_long(argc, argv, ":", options, &index)) != -1) {
+	while (!ret && (got = getopt_long(argc, argv, ":", options, &index)) != -1) {
 		if (got == ':')
-			error = reason_set(reason, -EINVAL, "%s needs a value; see --help",
-					   argv[optind - 1]);
+			ret = err_set(err, -EINVAL, "%s needs a value; see --help",
+				      argv[optind - 1]);
 		else if (got == '?')
-			error = reason_set(reason, -EINVAL, "%s: no such option; see --help",
-					   argv[optind - 1]);
+			ret = err_set(err, -EINVAL, "%s: no such option; see --help",
+				      argv[optind - 1]);
 		else
-			error = rows[index].set(settings, optarg, reason);
+			ret = rows[index].set(settings, optarg, err);
 	}
-	if (!error)
-		error = parse_words(settings, argv + optind, argc - optind, reason);
-	fill_defaults(settings);
-	return error;
+	if (!ret)
+		ret = parse_words(settings, argv + optind, argc - optind, err);
+	if (!ret && settings->format != FORMAT_TABLE && settings->command != COMMAND_REPORT)
+		ret = err_set(err, -EINVAL, "--%s: only `tinybench report` prints a summary",
+			      settings->format == FORMAT_JSON ? "json" : "csv");
+	return ret;
 }
 
 void settings_free(struct settings *settings)

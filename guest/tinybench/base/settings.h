@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "guest/tinybench/base/names.h"
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 enum command {
 	COMMAND_HELP,
@@ -19,8 +19,17 @@ enum command {
 	COMMAND_AA,
 };
 
+/* What `report` prints. */
+enum format {
+	FORMAT_TABLE,
+	FORMAT_JSON,
+	FORMAT_CSV,
+};
+
+/* NULL, 0 or false: not said. */
 struct settings {
 	enum command command;
+	enum format format;
 	const char *arms;	  /* comma-separated */
 	const char *bench;	  /* comma-separated patterns */
 	const char *pin;	  /* CPU list, or NULL */
@@ -41,9 +50,19 @@ struct settings {
 	struct names extra; /* KEY=VALUE for the benchmark file */
 };
 
-/* 0, or -EINVAL with a message. Strings point into argv. settings_free() after either. */
-int settings_parse(struct settings *settings, int argc, char **argv, struct reason *reason);
+/* 0, or -EINVAL with a message. Strings point into argv. Fills in no defaults but `out` and
+ * `timeout_s`. settings_free() after either. */
+int settings_parse(struct settings *settings, int argc, char **argv, struct err *err);
 void settings_free(struct settings *settings);
+
+/* A copy with a list of `extra` of its own; settings_free() after it. */
+void settings_copy(struct settings *settings, const struct settings *from);
+
+/*
+ * What `run` and `aa` do where nothing is said. --quick is a set of defaults: what is said
+ * explicitly stays.
+ */
+void settings_fill_defaults(struct settings *settings);
 
 /* Prints what --help shows. */
 void settings_help(void);

@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -63,63 +63,88 @@ void argv_free(struct argv *argv)
 
 /* ---- start ---- */
 
-static int spawn_with(struct run *run, int out, int err)
+/* dup2() leaves a descriptor that is in its place already closed on exec. */
+static bool put_in_place(int from, int to)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int error;
-
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out, 1);
-	posix_spawn_file_actions_adddup2(&actions, err, 2);
-	/* Its own group: Ctrl-C reaches tinybench alone, and a kill reaches all of it. */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setsigmask(&attr, &none);
-	run->result->start_ns = spawn_now_ns();
-	error = posix_spawnp(&run->pid, run->request->argv[0], &actions, &attr, run->request->argv,
-			     environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	return -error;
+	return from == to ? fcntl(to, F_SETFD, 0) == 0 : dup2(from, to) == to;
 }
 
-static int start(struct run *run, struct reason *reason)
+/*
+ * In the child, which has the parent's memory until it is another program: calls into the kernel,
+ * and nothing else. Returns on failure only.
+ */
+static void become(char *const *argv, pid_t parent, int out, int err)
 {
-	int out[2], err[2], error;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
+
+	sigemptyset(&none);
+	/*
+	 * Its own group: Ctrl-C reaches tinybench alone, and a kill reaches all of it. It ends with
+	 * tinybench, however that ends.
+	 */
+	if (null >= 0 && put_in_place(null, STDIN_FILENO) && put_in_place(out, STDOUT_FILENO) &&
+	    put_in_place(err, STDERR_FILENO) && setpgid(0, 0) == 0 &&
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+	    sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+		execvp(argv[0], argv);
+}
+
+/* vfork(2): a copy of the page tables would be in the time that an arm takes to start. */
+static int spawn_with(struct run *run, int out, int err)
+{
+	char *const *argv = run->request->argv;
+	volatile int failure = 0;
+	pid_t parent = getpid(), pid;
+
+	run->result->start_ns = spawn_now_ns();
+	pid = vfork();
+	if (pid == 0) {
+		become(argv, parent, out, err);
+		failure = errno ? errno : EIO;
+		_exit(127);
+	}
+	if (pid < 0)
+		return -errno;
+	run->pid = pid;
+	if (!failure)
+		return 0;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -failure;
+}
+
+static int start(struct run *run, struct err *err)
+{
+	int out[2], errors[2], ret;
 
 	if (pipe2(out, O_CLOEXEC) < 0)
-		return reason_set(reason, -errno, "cannot make a pipe: %s", strerror(errno));
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		error = reason_set(reason, -errno, "cannot make a pipe: %s", strerror(errno));
+		return err_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
+	if (pipe2(errors, O_CLOEXEC) < 0) {
+		ret = err_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
 		goto close_out;
 	}
-	error = spawn_with(run, out[1], err[1]);
-	if (error) {
-		reason_set(reason, error, "%s: cannot start: %s", run->request->argv[0],
-			   strerror(-error));
+	ret = spawn_with(run, out[1], errors[1]);
+	if (ret) {
+		err_set(err, ret, "%s: cannot start: %s", run->request->argv[0], strerror(-ret));
 		goto close_err;
 	}
 	close(out[1]);
-	close(err[1]);
+	close(errors[1]);
 	run->out_fd = out[0];
-	run->err_fd = err[0];
+	run->err_fd = errors[0];
 	fcntl(run->out_fd, F_SETFL, O_NONBLOCK);
 	fcntl(run->err_fd, F_SETFL, O_NONBLOCK);
 	run->pid_fd = (int)syscall(SYS_pidfd_open, run->pid, 0);
 	return 0;
 
 close_err:
-	close(err[0]);
-	close(err[1]);
+	close(errors[0]);
+	close(errors[1]);
 close_out:
 	close(out[0]);
 	close(out[1]);
-	return error;
+	return ret;
 }
 
 /* ---- output ---- */
@@ -251,16 +276,15 @@ static void reap(struct run *run)
 	(void)read_complaint(run);
 }
 
-int spawn_run(const struct spawn_request *request, struct spawn_result *result,
-	      struct reason *reason)
+int spawn_run(const struct spawn_request *request, struct spawn_result *result, struct err *err)
 {
 	struct run run = {.request = request, .result = result};
-	int error;
+	int ret;
 
 	memset(result, 0, sizeof(*result));
-	error = start(&run, reason);
-	if (error)
-		return error;
+	ret = start(&run, err);
+	if (ret)
+		return ret;
 	run.line = xcalloc(SPAWN_LINE_MAX, 1);
 	follow(&run);
 	reap(&run);
@@ -274,24 +298,24 @@ int spawn_run(const struct spawn_request *request, struct spawn_result *result,
 	return 0;
 }
 
-void spawn_explain(const struct spawn_result *result, struct reason *reason)
+void spawn_explain(const struct spawn_result *result, struct err *err)
 {
 	double seconds = (double)(result->end_ns - result->start_ns) / 1e9;
 	const char *colon = result->complaint[0] ? ": " : "";
 	int status = result->status;
 
 	if (result->end == SPAWN_TIMED_OUT)
-		reason_set(reason, 0, "no end after %.1f s, killed", seconds);
+		err_set(err, 0, "no end after %.1f s, killed", seconds);
 	else if (result->end == SPAWN_INTERRUPTED)
-		reason_set(reason, 0, "interrupted");
+		err_set(err, 0, "interrupted");
 	else if (result->end == SPAWN_FLOODED)
-		reason_set(reason, 0, "flooded its output, killed");
+		err_set(err, 0, "flooded its output, killed");
 	else if (WIFSIGNALED(status))
-		reason_set(reason, 0, "killed by signal %d (%s)%s%s", WTERMSIG(status),
-			   strsignal(WTERMSIG(status)), colon, result->complaint);
+		err_set(err, 0, "killed by signal %d (%s)%s%s", WTERMSIG(status),
+			strsignal(WTERMSIG(status)), colon, result->complaint);
 	else
-		reason_set(reason, 0, "ended with status %d%s%s", WEXITSTATUS(status), colon,
-			   result->complaint);
+		err_set(err, 0, "ended with status %d%s%s", WEXITSTATUS(status), colon,
+			result->complaint);
 }
 
 /* ---- whole output ---- */
@@ -317,7 +341,7 @@ static void capture_line(void *opaque, const char *line, size_t length)
 	capture->text = text;
 }
 
-char *spawn_capture(char *const *argv, struct reason *reason)
+char *spawn_capture(char *const *argv, struct err *err)
 {
 	struct capture capture = {xstrdup(""), 0};
 	struct spawn_request request = {.argv = argv,
@@ -327,12 +351,12 @@ char *spawn_capture(char *const *argv, struct reason *reason)
 					.opaque = &capture};
 	struct spawn_result result;
 
-	if (spawn_run(&request, &result, reason) < 0) {
+	if (spawn_run(&request, &result, err) < 0) {
 		free(capture.text);
 		return NULL;
 	}
 	if (result.end != SPAWN_EXITED || result.status != 0) {
-		spawn_explain(&result, reason);
+		spawn_explain(&result, err);
 		free(capture.text);
 		return NULL;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs one program to its end: in a process group of its own, its standard output cut into lines,
- * with a time limit, interruptible. Whatever it does, it is gone afterwards.
+ * with a time limit, interruptible. Whatever it does, it is gone afterwards, or when this process
+ * ends in another way.
  */
 #ifndef GUEST_TINYBENCH_BASE_SPAWN_H
 #define GUEST_TINYBENCH_BASE_SPAWN_H
@@ -11,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 #define SPAWN_LINE_MAX	 65536
 #define SPAWN_OUTPUT_MAX (16 << 20) /* what a benchmark could have to say, many times over */
@@ -58,11 +59,10 @@ struct spawn_result {
 };
 
 /* 0, or -errno with a reason if the program could not be started. */
-int spawn_run(const struct spawn_request *request, struct spawn_result *result,
-	      struct reason *reason);
+int spawn_run(const struct spawn_request *request, struct spawn_result *result, struct err *err);
 
 /* Says in words how a run ended that was not a success: "killed by signal 9 (Killed)", ... */
-void spawn_explain(const struct spawn_result *result, struct reason *reason);
+void spawn_explain(const struct spawn_result *result, struct err *err);
 
 int64_t spawn_now_ns(void);
 
@@ -70,6 +70,6 @@ int64_t spawn_now_ns(void);
  * Runs a program and returns its standard output (up to 1 MiB), which the caller frees, or NULL
  * with a reason if it did not succeed.
  */
-char *spawn_capture(char *const *argv, struct reason *reason);
+char *spawn_capture(char *const *argv, struct err *err);
 
 #endif

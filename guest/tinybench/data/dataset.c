@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/text.h"
 #include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/data/stats.h"
 #include "vmm/core/array.h"
@@ -48,24 +49,10 @@ void dataset_add_sample(struct dataset *data, const struct sample *sample)
 	data->samples[data->nr_samples++] = *sample;
 }
 
-/*
- * An arm's own words may be anything, and be cut anywhere: what is no ASCII would make a line of
- * JSON impossible, and a control character speak to the terminal.
- */
-static char *printable(const char *text)
-{
-	char *copy = xstrdup(text);
-
-	for (char *at = copy; *at; at++)
-		if (*at < ' ' || *at > '~')
-			*at = '?';
-	return copy;
-}
-
 void dataset_add_note(struct dataset *data, const struct bench *bench, const char *arm,
 		      unsigned int round, bool error, const char *text)
 {
-	struct note note = {bench, arm, round, error, printable(text)};
+	struct note note = {bench, arm, round, error, text_printable(text)};
 
 	data->notes =
 		xgrow(data->notes, data->nr_notes, &data->notes_capacity, sizeof(*data->notes));
@@ -99,20 +86,14 @@ const struct note *dataset_note(const struct dataset *data, const struct bench *
 	return NULL;
 }
 
-bool dataset_has(const struct dataset *data, const struct bench *bench, const char *arm,
-		 unsigned int round)
+bool dataset_has(const struct dataset *data, const struct bench *bench, const char *arm)
 {
 	size_t i;
 
-	for (i = data->nr_samples; i > 0; i--)
-		if (data->samples[i - 1].round == round && data->samples[i - 1].arm == arm &&
-		    data->samples[i - 1].bench == bench)
+	for (i = 0; i < data->nr_samples; i++)
+		if (data->samples[i].arm == arm && data->samples[i].bench == bench)
 			return true;
-	for (i = data->nr_notes; i > 0; i--)
-		if (data->notes[i - 1].round == round && data->notes[i - 1].arm == arm &&
-		    data->notes[i - 1].bench == bench)
-			return true;
-	return false;
+	return dataset_note(data, bench, arm) != NULL;
 }
 
 unsigned int dataset_next_round(const struct dataset *data)

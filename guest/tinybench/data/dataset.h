@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All that was measured, and why the rest was not. On the disk it is DIR/samples.jsonl, one JSON
- * object a line, from which everything else (summary, tables, report) can be made again:
+ * All that was measured, and why the rest was not. On the disk it is DIR/samples.jsonl.gz, one
+ * JSON object a line, from which everything else (summary, tables, report) can be made again. Names
+ * are UTF-8 without control characters, values finite and not negative:
  *
  *	{"type":"run", ...}     each call of `tinybench run`: schema, seed, settings, host
  *	{"type":"sample","bench":"cpu.noploop","arm":"vm","round":1,"i":0,"value":2.391,
@@ -19,10 +20,11 @@
 
 #include "guest/tinybench/base/catalog.h"
 #include "guest/tinybench/base/names.h"
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 #define DATASET_SCHEMA "tinybench-samples-1"
-#define DATASET_FILE   "samples.jsonl"
+#define DATASET_FILE   "samples.jsonl.gz"
+#define DATASET_PLAIN  "samples.jsonl"
 
 struct sample {
 	const struct bench *bench;
@@ -47,8 +49,9 @@ struct dataset {
 	size_t nr_samples, samples_capacity;
 	struct note *notes;
 	size_t nr_notes, notes_capacity;
-	json_t *runs;	/* array of {"type":"run"} objects */
-	json_t *series; /* array of {"type":"series"} objects */
+	bool from_plain; /* it was loaded from DATASET_PLAIN */
+	json_t *runs;	 /* array of {"type":"run"} objects */
+	json_t *series;	 /* array of {"type":"series"} objects */
 };
 
 void dataset_init(struct dataset *data);
@@ -68,9 +71,8 @@ void dataset_forget_arm_notes(struct dataset *data, const char *arm);
 const struct note *dataset_note(const struct dataset *data, const struct bench *bench,
 				const char *arm);
 
-/* Whether there is a sample or a note of this round. */
-bool dataset_has(const struct dataset *data, const struct bench *bench, const char *arm,
-		 unsigned int round);
+/* Whether there is a sample of, or a note about, this benchmark in this arm. */
+bool dataset_has(const struct dataset *data, const struct bench *bench, const char *arm);
 
 /* The first round that has no sample and no note yet. */
 unsigned int dataset_next_round(const struct dataset *data);
@@ -95,8 +97,14 @@ void dataset_rounds(const struct dataset *data, const struct bench *bench, const
 		    struct rounds *rounds);
 void rounds_free(struct rounds *rounds);
 
-/* DIR/samples.jsonl. Loading a directory without one gives an empty set. 0, or -errno and why. */
-int dataset_load(struct dataset *data, const char *dir, struct reason *reason);
-int dataset_save(const struct dataset *data, const char *dir, struct reason *reason);
+/*
+ * DIR/samples.jsonl.gz, or what dataset_load() finds there without compression: DIR/samples.jsonl.
+ * Loading a directory without either gives an empty set; dataset_load_result() says then, with
+ * -EINVAL, that DIR has no results. Saving replaces the file whole, and takes the other away if it
+ * was loaded. 0, or -errno and why.
+ */
+int dataset_load(struct dataset *data, const char *dir, struct err *err);
+int dataset_load_result(struct dataset *data, const char *dir, struct err *err);
+int dataset_save(struct dataset *data, const char *dir, struct err *err);
 
 #endif

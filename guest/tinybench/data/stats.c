@@ -141,6 +141,27 @@ void stats_estimate_ratio(const double *values, const double *base, size_t nr, u
 	free(ratios);
 }
 
+void stats_estimate_unpaired(const struct estimate *before, const struct estimate *after,
+			     struct estimate *ratio)
+{
+	double relative_before, relative_after, t;
+
+	memset(ratio, 0, sizeof(*ratio));
+	ratio->detectable = NAN;
+	if (before->nr == 0 || after->nr == 0 || before->median <= 0)
+		return;
+	ratio->nr = before->nr < after->nr ? before->nr : after->nr;
+	relative_before = before->std_error / before->median;
+	relative_after = after->median > 0 ? after->std_error / after->median : 0;
+	ratio->median = after->median / before->median;
+	ratio->std_error = ratio->median * hypot(relative_before, relative_after);
+	t = ratio->nr > 1 ? stats_t975(ratio->nr - 1) : 0;
+	ratio->lo = ratio->median - t * ratio->std_error;
+	ratio->hi = ratio->median + t * ratio->std_error;
+	if (ratio->nr >= STATS_MIN_VALUES)
+		ratio->detectable = (t + STATS_Z_POWER_80) * ratio->std_error;
+}
+
 enum verdict stats_verdict(const struct estimate *ratio)
 {
 	if (ratio->nr < STATS_MIN_VALUES)

@@ -56,6 +56,14 @@ void stats_estimate(const double *values, size_t nr, uint64_t seed, struct estim
 void stats_estimate_ratio(const double *values, const double *base, size_t nr, uint64_t seed,
 			  struct estimate *estimate);
 
+/*
+ * The ratio of two medians that were not measured in the same rounds: its interval from the two
+ * standard errors (delta method), so wider than one of paired rounds. nr is the smaller of both;
+ * 0, and no ratio, where there is no `before` above 0.
+ */
+void stats_estimate_unpaired(const struct estimate *before, const struct estimate *after,
+			     struct estimate *ratio);
+
 enum verdict {
 	VERDICT_TOO_FEW, /* rounds, to say anything */
 	VERDICT_SAME,	 /* no difference seen: the interval spans 1.0 */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the samples say: for each benchmark and arm the median, its interval, and the ratio to
- * native from rounds in which both ran. Written as summary.json and summary.csv.
+ * native from rounds in which both ran.
  */
 #ifndef GUEST_TINYBENCH_DATA_SUMMARY_H
 #define GUEST_TINYBENCH_DATA_SUMMARY_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/data/stats.h"
@@ -42,12 +43,15 @@ void summary_format_percent(double percent, char *text, size_t size);
 /* "no difference seen, down to 0.4 %", "2.1 % higher: worse", ... */
 void summary_say(const struct result *result, char *text, size_t size);
 
-/* The object that summary.json holds; a new reference. */
+/* All of it as an object ("schema": "tinybench-summary-1"); a new reference. */
 json_t *summary_json(const struct summary *summary, const struct dataset *data);
 
-/* DIR/summary.json and DIR/summary.csv. 0, or -errno and why. */
-int summary_save(const struct summary *summary, const struct dataset *data, const char *dir,
-		 struct reason *reason);
+/* Prints that object. 0, or -errno and why; what stays in stdio's buffer is for the caller. */
+int summary_print_json(FILE *file, const struct summary *summary, const struct dataset *data,
+		       struct err *err);
+
+/* Prints a line of RFC 4180 for each result, with a line of names before them. */
+void summary_print_csv(FILE *file, const struct summary *summary, const struct dataset *data);
 
 /* Half the width of the widest interval in percent; of ratios where there are any. */
 double summary_widest(const struct result *result);

@@ -20,7 +20,7 @@ static void add_mapping(struct places *places, const char *line,
 {
 	unsigned long long start, end, offset;
 	char permissions[8], path[512] = "", *file;
-	struct reason reason;
+	struct err err;
 
 	if (sscanf(line, "%llx-%llx %7s %llx %*s %*s %511[^\n]", &start, &end, permissions, &offset,
 		   path) < 4 ||
@@ -33,7 +33,7 @@ static void add_mapping(struct places *places, const char *line,
 	file = find && path[0] == '/' ? find(opaque, path) : NULL;
 	/* A file that cannot be read has no names; its instructions are counted all the same. */
 	if (file)
-		(void)symbols_add_elf(&places->host, file, start, offset, end - start, &reason);
+		(void)symbols_add_elf(&places->host, file, start, offset, end - start, &err);
 	free(file);
 }
 

@@ -56,7 +56,7 @@ static void add_line(struct symbols *symbols, const char *line, size_t length)
 	add(symbols, address, 0, xasprintf("%.*s", (int)(name_end - name), name), module);
 }
 
-int symbols_add_kallsyms(struct symbols *symbols, const char *text, struct reason *reason)
+int symbols_add_kallsyms(struct symbols *symbols, const char *text, struct err *err)
 {
 	size_t before = symbols->nr;
 	bool all_zero = true;
@@ -70,8 +70,8 @@ int symbols_add_kallsyms(struct symbols *symbols, const char *text, struct reaso
 	for (size_t i = before; all_zero && i < symbols->nr; i++)
 		all_zero = symbols->at[i].start == 0;
 	if (all_zero)
-		return reason_set(reason, -ENOENT,
-				  "the kernel shows no symbols; it needs CONFIG_KALLSYMS");
+		return err_set(err, -ENOENT,
+			       "the kernel shows no symbols; it needs CONFIG_KALLSYMS");
 	return 0;
 }
 
@@ -164,7 +164,7 @@ static void add_symbols(struct symbols *symbols, const struct image *image,
 }
 
 static int add_image(struct symbols *symbols, const struct image *image, const char *path,
-		     uint64_t address, uint64_t offset, uint64_t size, struct reason *reason)
+		     uint64_t address, uint64_t offset, uint64_t size, struct err *err)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	Elf64_Shdr section;
@@ -172,7 +172,7 @@ static int add_image(struct symbols *symbols, const struct image *image, const c
 
 	if (memcmp(image->header.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    image->header.e_ident[EI_CLASS] != ELFCLASS64)
-		return reason_set(reason, -EINVAL, "%s is no ELF64", path);
+		return err_set(err, -EINVAL, "%s is no ELF64", path);
 	if (size > 0 && !find_bias(image, address, offset, &bias))
 		return 0; /* not code */
 	if (find_section(image, SHT_SYMTAB, &section) || find_section(image, SHT_DYNSYM, &section))
@@ -183,7 +183,7 @@ static int add_image(struct symbols *symbols, const struct image *image, const c
 }
 
 int symbols_add_elf(struct symbols *symbols, const char *path, uint64_t address, uint64_t offset,
-		    uint64_t size, struct reason *reason)
+		    uint64_t size, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
 	struct image image = {0};
@@ -191,7 +191,7 @@ int symbols_add_elf(struct symbols *symbols, const char *path, uint64_t address,
 	void *bytes;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		ret = reason_set(reason, -errno, "%s: %s", path, strerror(errno));
+		ret = err_set(err, -errno, "%s: %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return ret;
@@ -201,9 +201,9 @@ int symbols_add_elf(struct symbols *symbols, const char *path, uint64_t address,
 	close(fd);
 	image.bytes = bytes;
 	if (bytes == MAP_FAILED || !get(&image, 0, &image.header, sizeof(image.header)))
-		ret = reason_set(reason, -EINVAL, "%s is no ELF64", path);
+		ret = err_set(err, -EINVAL, "%s is no ELF64", path);
 	else
-		ret = add_image(symbols, &image, path, address, offset, size, reason);
+		ret = add_image(symbols, &image, path, address, offset, size, err);
 	if (bytes != MAP_FAILED)
 		munmap(bytes, image.size);
 	return ret;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 struct symbol {
 	uint64_t start, end;
@@ -30,7 +30,7 @@ struct symbols {
  * The lines of /proc/kallsyms or of a System.map: functions and all else that has code. Addresses
  * 0, which a kernel shows to those who may not see them, are an error. 0, or -errno with a reason.
  */
-int symbols_add_kallsyms(struct symbols *symbols, const char *text, struct reason *reason);
+int symbols_add_kallsyms(struct symbols *symbols, const char *text, struct err *err);
 
 /*
  * The functions of an ELF64: those of .symtab, else of .dynsym. What the file has at offset
@@ -38,7 +38,7 @@ int symbols_add_kallsyms(struct symbols *symbols, const char *text, struct reaso
  * reason.
  */
 int symbols_add_elf(struct symbols *symbols, const char *path, uint64_t address, uint64_t offset,
-		    uint64_t size, struct reason *reason);
+		    uint64_t size, struct err *err);
 
 /* After all have been added: sorts them, and ends those that have no size at the next one. */
 void symbols_sort(struct symbols *symbols);

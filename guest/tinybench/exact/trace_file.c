@@ -69,7 +69,7 @@ static bool parse_insn(const char *line, unsigned long *number, struct insn *ins
 	return true;
 }
 
-int insns_load(struct insns *insns, const char *path, struct reason *reason)
+int insns_load(struct insns *insns, const char *path, struct err *err)
 {
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
@@ -80,10 +80,10 @@ int insns_load(struct insns *insns, const char *path, struct reason *reason)
 
 	*insns = (struct insns){0};
 	if (!file)
-		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
 	while (!ret && getline(&line, &capacity, file) > 0) {
 		if (!parse_insn(line, &number, &insn)) {
-			ret = reason_set(reason, -EINVAL, "%s: no instruction: %.40s", path, line);
+			ret = err_set(err, -EINVAL, "%s: no instruction: %.40s", path, line);
 			break;
 		}
 		if (number >= insns->nr) {
@@ -150,23 +150,22 @@ static bool is_sound(const struct trace *trace, const struct insns *insns)
 	return true;
 }
 
-static int read_words(struct trace *trace, FILE *file, const char *path, struct reason *reason)
+static int read_words(struct trace *trace, FILE *file, const char *path, struct err *err)
 {
 	struct stat st;
 
 	if (fstat(fileno(file), &st) < 0 ||
 	    fread(&trace->header, sizeof(trace->header), 1, file) != 1 ||
 	    memcmp(trace->header.magic, TRACE_MAGIC, sizeof(TRACE_MAGIC)) != 0)
-		return reason_set(reason, -EINVAL, "%s is no trace", path);
+		return err_set(err, -EINVAL, "%s is no trace", path);
 	trace->nr_words = ((size_t)st.st_size - sizeof(trace->header)) / sizeof(uint32_t);
 	trace->words = xcalloc(trace->nr_words + 1, sizeof(uint32_t));
 	if (fread(trace->words, sizeof(uint32_t), trace->nr_words, file) != trace->nr_words)
-		return reason_set(reason, -EIO, "%s: cannot read it", path);
+		return err_set(err, -EIO, "%s: cannot read it", path);
 	return 0;
 }
 
-int trace_load(struct trace *trace, const struct insns *insns, const char *path,
-	       struct reason *reason)
+int trace_load(struct trace *trace, const struct insns *insns, const char *path, struct err *err)
 {
 	FILE *file = fopen(path, "rbe");
 	const char *why;
@@ -174,16 +173,16 @@ int trace_load(struct trace *trace, const struct insns *insns, const char *path,
 
 	*trace = (struct trace){0};
 	if (!file)
-		return reason_set(reason, -ENOENT, "the program never reached the start marker");
-	ret = read_words(trace, file, path, reason);
+		return err_set(err, -ENOENT, "the program never reached the start marker");
+	ret = read_words(trace, file, path, err);
 	fclose(file);
 	if (ret)
 		return ret;
 	why = why_it_ends(trace->nr_words ? trace->words[trace->nr_words - 1] : 0);
 	if (why)
-		return reason_set(reason, -EPROTO, "%s", why);
+		return err_set(err, -EPROTO, "%s", why);
 	if (!is_sound(trace, insns))
-		return reason_set(reason, -EINVAL, "%s is damaged", path);
+		return err_set(err, -EINVAL, "%s is damaged", path);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 #ifndef GUEST_TINYBENCH_EXACT_TRACE_FILE_H
 #define GUEST_TINYBENCH_EXACT_TRACE_FILE_H
 
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 #include "guest/tinybench/exact/trace.h"
 
 enum insn_kind {
@@ -50,15 +50,14 @@ struct trace_reader {
 enum insn_kind insn_kind(const uint8_t *bytes, size_t size);
 
 /* 0, or -errno with a reason; insns_free() after either. */
-int insns_load(struct insns *insns, const char *path, struct reason *reason);
+int insns_load(struct insns *insns, const char *path, struct err *err);
 void insns_free(struct insns *insns);
 
 /*
  * 0, or -errno with a reason: also for a trace that did not end at its marker, or one that names an
  * instruction that the dictionary lacks. trace_free() after either.
  */
-int trace_load(struct trace *trace, const struct insns *insns, const char *path,
-	       struct reason *reason);
+int trace_load(struct trace *trace, const struct insns *insns, const char *path, struct err *err);
 void trace_free(struct trace *trace);
 
 void trace_start(struct trace_reader *reader, const struct trace *trace);

@@ -13,10 +13,12 @@
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/host/host.h"
 #include "guest/tinybench/base/spawn.h"
+#include "guest/tinybench/base/text.h"
+#include "vmm/core/array.h"
 
 static json_t *text_or_null(const char *text)
 {
-	return text[0] ? json_string(text) : json_null();
+	return text[0] ? text_json(text) : json_null();
 }
 
 static json_t *read_text(const char *path)
@@ -37,7 +39,7 @@ static json_t *read_choice(const char *path)
 	if (!close)
 		return text_or_null(text);
 	*close = '\0';
-	return json_string(open + 1);
+	return text_json(open + 1);
 }
 
 /* The value of the first line "KEY : VALUE", or "". */
@@ -69,7 +71,7 @@ static bool has_flag(const char *flags, const char *flag)
 
 /* ---- the parts ---- */
 
-/* Who runs this machine if it is itself a virtual one: the signature of CPUID leaf 0x40000000. */
+/* What runs this machine if it is itself a virtual one: the signature of CPUID leaf 0x40000000. */
 static json_t *read_hypervisor(bool is_guest)
 {
 	unsigned int eax, signature[4] = {0};
@@ -146,29 +148,61 @@ static json_t *read_mitigations(void)
 	return mitigations;
 }
 
-bool host_has_software_kvm(void)
+/* The module that KVM on this machine is made of, if it is loaded, as a kind. */
+static const char *kind_of_modules(const char *root, const char **module)
 {
-	return file_exists("/sys/module/kvm_pvm");
+	static const struct {
+		const char *module, *kind;
+	} rows[] = {{"kvm_pvm", "software (kvm_pvm)"},
+		    {"kvm_intel", "hardware (kvm_intel)"},
+		    {"kvm_amd", "hardware (kvm_amd)"}};
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < NR_OF(rows); i++) {
+		*module = rows[i].module;
+		(void)snprintf(path, sizeof(path), "%s/sys/module/%s", root, *module);
+		if (file_exists(path))
+			return rows[i].kind;
+	}
+	*module = NULL;
+	return "unknown";
+}
+
+static bool is_nested(const char *root, const char *module)
+{
+	char path[256], text[8];
+
+	(void)snprintf(path, sizeof(path), "%s/sys/module/%s/parameters/nested", root, module);
+	file_read_line(path, text, sizeof(text));
+	return text[0] == '1' || text[0] == 'Y';
+}
+
+void host_kvm_read(const char *root, struct host_kvm *kvm)
+{
+	const char *module, *kind = kind_of_modules(root, &module);
+	char path[256];
+
+	memset(kvm, 0, sizeof(*kvm));
+	(void)snprintf(path, sizeof(path), "%s/dev/kvm", root);
+	if (!file_exists(path)) {
+		(void)snprintf(kvm->kind, sizeof(kvm->kind), "none: no /dev/kvm%s%s%s",
+			       module ? ", although " : "", module ? module : "",
+			       module ? " is loaded" : "");
+		return;
+	}
+	(void)snprintf(kvm->kind, sizeof(kvm->kind), "%s", kind);
+	kvm->software = module && strcmp(module, "kvm_pvm") == 0;
+	kvm->nested = module && !kvm->software && is_nested(root, module);
 }
 
 static void add_kvm(json_t *facts)
 {
-	const char *kind = "none";
-	json_t *nested = json_null();
+	struct host_kvm kvm;
 
-	if (host_has_software_kvm()) {
-		kind = "software (kvm_pvm)";
-	} else if (file_exists("/sys/module/kvm_intel")) {
-		kind = "hardware (kvm_intel)";
-		nested = read_text("/sys/module/kvm_intel/parameters/nested");
-	} else if (file_exists("/sys/module/kvm_amd")) {
-		kind = "hardware (kvm_amd)";
-		nested = read_text("/sys/module/kvm_amd/parameters/nested");
-	} else if (file_exists("/dev/kvm")) {
-		kind = "unknown";
-	}
-	json_object_set_new(facts, "kvm", json_string(kind));
-	json_object_set_new(facts, "kvm_nested", nested);
+	host_kvm_read("", &kvm);
+	json_object_set_new(facts, "kvm", json_string(kvm.kind));
+	json_object_set_new(facts, "kvm_nested", json_boolean(kvm.nested));
 }
 
 static void add_kernel(json_t *facts)
@@ -203,14 +237,14 @@ static void add_memory(json_t *facts)
 static bool contains(const char *path, const char *pattern)
 {
 	struct argv argv = {0};
-	struct reason reason;
+	struct err why;
 	char *output;
 
 	argv_add(&argv, "grep");
 	argv_add(&argv, "-zac"); /* strings end with zeros; fails where there is none */
 	argv_add(&argv, "%s", pattern);
 	argv_add(&argv, "%s", path);
-	output = spawn_capture(argv.at, &reason);
+	output = spawn_capture(argv.at, &why);
 	argv_free(&argv);
 	free(output);
 	return output != NULL;
@@ -232,15 +266,15 @@ static void add_tinyvmm(json_t *facts, const char *build_dir)
 {
 	char *path = xasprintf("%s/tinyvmm", build_dir), *output = NULL;
 	struct argv argv = {0};
-	struct reason reason;
+	struct err why;
 
 	argv_add(&argv, "%s", path);
 	argv_add(&argv, "--version");
 	if (file_exists(path))
-		output = spawn_capture(argv.at, &reason);
+		output = spawn_capture(argv.at, &why);
 	if (output)
 		output[strcspn(output, "\n")] = '\0';
-	json_object_set_new(facts, "tinyvmm", output ? json_string(output) : json_null());
+	json_object_set_new(facts, "tinyvmm", output ? text_json(output) : json_null());
 	json_object_set_new(facts, "tinyvmm_build", output ? tinyvmm_build(path) : json_null());
 	free(output);
 	argv_free(&argv);

@@ -16,8 +16,19 @@ json_t *host_facts(const char *build_dir);
 /* One line: CPU, kernel, kind of KVM, and whether this machine is itself a virtual one. */
 void host_describe(const json_t *facts, char *text, size_t size);
 
-/* Whether ring 0 of a guest is interpreted here (kvm_pvm). */
-bool host_has_software_kvm(void);
+/* Which KVM this machine has. */
+struct host_kvm {
+	/*
+	 * "hardware (kvm_amd)", "software (kvm_pvm)", "unknown", or "none: " and what there is
+	 * instead.
+	 */
+	char kind[80];
+	bool software; /* usable, and ring 0 of a guest is interpreted (kvm_pvm) */
+	bool nested;   /* hardware that lets a guest have KVM in turn */
+};
+
+/* Looks at ROOT/dev/kvm and ROOT/sys/module; ROOT is "" but in tests. */
+void host_kvm_read(const char *root, struct host_kvm *kvm);
 
 /*
  * Sentences on what would spoil a measurement, as an array of strings; a new reference. Looks at

@@ -23,7 +23,7 @@ static bool read_counter(const char *powercap, unsigned int package, const char 
 	return end != text && *end == '\0';
 }
 
-int rapl_read(const char *powercap, struct rapl *rapl, struct reason *reason)
+int rapl_read(const char *powercap, struct rapl *rapl, struct err *err)
 {
 	char path[512];
 	unsigned int i;
@@ -31,7 +31,7 @@ int rapl_read(const char *powercap, struct rapl *rapl, struct reason *reason)
 	memset(rapl, 0, sizeof(*rapl));
 	(void)snprintf(path, sizeof(path), "%s/intel-rapl:0", powercap);
 	if (!file_exists(path))
-		return reason_set(reason, -ENOENT, "no RAPL on this host");
+		return err_set(err, -ENOENT, "no RAPL on this host");
 	for (i = 0; i < RAPL_MAX_PACKAGES; i++) {
 		if (!read_counter(powercap, i, "energy_uj", &rapl->energy_uj[i]) ||
 		    !read_counter(powercap, i, "max_energy_range_uj", &rapl->range_uj[i]))
@@ -39,8 +39,7 @@ int rapl_read(const char *powercap, struct rapl *rapl, struct reason *reason)
 		rapl->packages++;
 	}
 	if (rapl->packages == 0)
-		return reason_set(reason, -EACCES, "%s/energy_uj cannot be read; run as root",
-				  path);
+		return err_set(err, -EACCES, "%s/energy_uj cannot be read; run as root", path);
 	return 0;
 }
 

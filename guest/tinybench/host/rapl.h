@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest/tinybench/base/reason.h"
+#include "vmm/core/err.h"
 
 #define RAPL_POWERCAP	  "/sys/class/powercap"
 #define RAPL_MAX_PACKAGES 16
@@ -19,7 +19,7 @@ struct rapl {
 };
 
 /* Reads the counters below `powercap`. 0, or -errno and why there are none. */
-int rapl_read(const char *powercap, struct rapl *rapl, struct reason *reason);
+int rapl_read(const char *powercap, struct rapl *rapl, struct err *err);
 
 /* Joules between two readings, none of them longer than a counter's range. */
 double rapl_joules(const struct rapl *before, const struct rapl *after);

@@ -15,26 +15,27 @@ void cell_fail(struct cell *cell, const char *text)
 	if (cell->failed)
 		return;
 	cell->failed = true;
-	reason_set(&cell->reason, 0, "%s", text);
+	err_set(&cell->reason, 0, "%s", text);
 }
 
 void cell_skip(struct cell *cell, const char *text)
 {
 	cell->skipped = true;
 	if (!cell->failed)
-		reason_set(&cell->reason, 0, "%s", text);
+		err_set(&cell->reason, 0, "%s", text);
 }
 
-void cell_cannot_run(struct cell *cell, int error, const struct reason *reason)
+void cell_cannot_run(struct cell *cell, int ret, const struct err *err)
 {
-	if (error == -EOPNOTSUPP)
-		cell_skip(cell, reason->text);
+	if (ret == -EOPNOTSUPP)
+		cell_skip(cell, err->text);
 	else
-		cell_fail(cell, reason->text);
+		cell_fail(cell, err->text);
 }
 
 static void stage(struct cell *cell, double value, bool warmup)
 {
+	struct err why;
 	struct sample sample = {.bench = cell->bench,
 				.arm = cell->arm,
 				.round = cell->round,
@@ -42,6 +43,12 @@ static void stage(struct cell *cell, double value, bool warmup)
 				.warmup = warmup || cell->warmup,
 				.value = value};
 
+	/* None of the benchmarks can be below 0: a median and a ratio of such would be nonsense. */
+	if (value < 0) {
+		err_set(&why, 0, "its figure is negative: %g %s", value, cell->bench->unit);
+		cell_fail(cell, why.text);
+		return;
+	}
 	cell->staged = xgrow(cell->staged, cell->nr_staged, &cell->capacity, sizeof(*cell->staged));
 	cell->staged[cell->nr_staged++] = sample;
 }
@@ -54,19 +61,19 @@ void cell_add(struct cell *cell, double value)
 /* Whether the event is about the benchmark that was asked for. */
 static bool is_ours(struct cell *cell, const char *bench)
 {
-	struct reason reason;
+	struct err err;
 
 	if (strcmp(bench, cell->bench->name) == 0)
 		return true;
-	reason_set(&reason, 0, "spoke of \"%.64s\", which was not asked for", bench);
-	cell_fail(cell, reason.text);
+	err_set(&err, 0, "spoke of \"%.64s\", which was not asked for", bench);
+	cell_fail(cell, err.text);
 	return false;
 }
 
 static void take_sample(struct cell *cell, json_t *object)
 {
 	const char *bench, *unit;
-	struct reason reason;
+	struct err err;
 	int warmup = 0;
 	double value;
 
@@ -79,9 +86,9 @@ static void take_sample(struct cell *cell, json_t *object)
 	if (!is_ours(cell, bench))
 		return;
 	if (strcmp(unit, cell->bench->unit) != 0) {
-		reason_set(&reason, 0, "printed a sample in \"%.32s\" instead of \"%s\"", unit,
-			   cell->bench->unit);
-		cell_fail(cell, reason.text);
+		err_set(&err, 0, "printed a sample in \"%.32s\" instead of \"%s\"", unit,
+			cell->bench->unit);
+		cell_fail(cell, err.text);
 		return;
 	}
 	stage(cell, value, warmup);
@@ -89,15 +96,15 @@ static void take_sample(struct cell *cell, json_t *object)
 
 static void take_check(struct cell *cell, json_t *object)
 {
-	struct reason reason;
+	struct err err;
 	const char *text = "";
 	int ok;
 
 	if (json_unpack(object, "{s:b, s?s}", "ok", &ok, "text", &text) < 0) {
 		cell_fail(cell, "printed a check without a result");
 	} else if (!ok) {
-		reason_set(&reason, 0, "its result is wrong: %s", text);
-		cell_fail(cell, reason.text);
+		err_set(&err, 0, "its result is wrong: %s", text);
+		cell_fail(cell, err.text);
 	}
 }
 
@@ -152,40 +159,37 @@ void cell_take_line(void *opaque, const char *line, size_t length)
 }
 
 /* A fault's own words say more than the status it ends with. */
-static void add_noise(struct reason *reason, const struct cell *cell)
+static void add_noise(struct err *err, const struct cell *cell)
 {
-	size_t length = strlen(reason->text);
+	size_t length = strlen(err->text);
 
 	if (cell->noise[0])
-		(void)snprintf(reason->text + length, sizeof(reason->text) - length, " (\"%s\")",
+		(void)snprintf(err->text + length, sizeof(err->text) - length, " (\"%s\")",
 			       cell->noise);
 }
 
 void cell_program_ended(struct cell *cell, const struct arm *arm, const struct spawn_result *result)
 {
 	const char *known = NULL;
-	struct reason reason;
+	struct err err;
 
 	if (result->end != SPAWN_EXITED || result->status != 0) {
-		spawn_explain(result, &reason);
+		spawn_explain(result, &err);
 		if (result->end == SPAWN_EXITED && WIFEXITED(result->status) &&
 		    arm->class->status_text)
 			known = arm->class->status_text(WEXITSTATUS(result->status));
 		if (known)
-			reason_set(&reason, 0, "%s (status %d)%s%s", known,
-				   WEXITSTATUS(result->status), result->complaint[0] ? ": " : "",
-				   result->complaint);
-		add_noise(&reason, cell);
-		cell_fail(cell, reason.text);
+			err_set(&err, 0, "%s (status %d)%s%s", known, WEXITSTATUS(result->status),
+				result->complaint[0] ? ": " : "", result->complaint);
+		add_noise(&err, cell);
+		cell_fail(cell, err.text);
 	} else if (cell->noise[0] && !cell->noisy) {
-		reason_set(&reason, 0, "printed what is not a benchmark's line: \"%s\"",
-			   cell->noise);
-		cell_fail(cell, reason.text);
+		err_set(&err, 0, "printed what is not a benchmark's line: \"%s\"", cell->noise);
+		cell_fail(cell, err.text);
 	} else if (!cell->begun || !cell->ended) {
-		reason_set(&reason, 0, "ended without saying \"%s\"",
-			   cell->begun ? "end" : "begin");
-		add_noise(&reason, cell);
-		cell_fail(cell, reason.text);
+		err_set(&err, 0, "ended without saying \"%s\"", cell->begun ? "end" : "begin");
+		add_noise(&err, cell);
+		cell_fail(cell, err.text);
 	} else if (!cell->skipped && cell->nr_staged == 0) {
 		cell_fail(cell, "ended without a sample");
 	}

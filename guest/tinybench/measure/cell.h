@@ -22,8 +22,8 @@ struct cell {
 	struct sample *staged;
 	size_t nr_staged, capacity;
 	bool begun, ended, skipped, failed;
-	struct reason reason; /* if skipped or failed */
-	char noise[160];      /* the last line that is none of ours */
+	struct err reason; /* if skipped or failed */
+	char noise[160];   /* the last line that is none of ours */
 };
 
 /* For spawn_request.on_line, with the cell as opaque. */
@@ -39,7 +39,7 @@ void cell_fail(struct cell *cell, const char *text);
 void cell_skip(struct cell *cell, const char *text);
 
 /* There is no command, or no run, for this reason: -EOPNOTSUPP is a skip, all else a failure. */
-void cell_cannot_run(struct cell *cell, int error, const struct reason *reason);
+void cell_cannot_run(struct cell *cell, int ret, const struct err *err);
 
 /* The program has ended. Its lines and its end must both be well. */
 void cell_program_ended(struct cell *cell, const struct arm *arm,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* life.*: what an arm costs before, after and besides the work in it. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/tinybench/measure/job_run.h"
 #include "guest/tinybench/measure/own.h"
 #include "guest/tinybench/host/process_tree.h"
 #include "guest/tinybench/measure/session.h"
@@ -27,55 +27,21 @@ static void look(void *opaque, pid_t pid)
 		probe->peak_pss_kib = probe->usage.pss_kib;
 }
 
-/* False if interrupted. A run that does not end well marks the cell. */
-static bool run_once(struct session *session, struct arm *arm, struct cell *cell,
-		     const struct job *job, struct probe *probe, struct spawn_result *result)
-{
-	struct argv argv = {0};
-	struct spawn_request request = {.timeout_ms = (int)session->settings->timeout_s * 1000,
-					.signal_fd = session->signal_fd,
-					.opaque = probe};
-	struct reason reason;
-	int error;
-
-	if (probe) {
-		request.on_tick = look;
-		request.tick_ms = 50;
-	}
-	memset(result, 0, sizeof(*result));
-	error = arm->class->command(arm, job, &argv, &reason);
-	if (error) {
-		cell_cannot_run(cell, error, &reason);
-		argv_free(&argv);
-		return true;
-	}
-	request.argv = argv.at;
-	if (spawn_run(&request, result, &reason) < 0) {
-		cell_fail(cell, reason.text);
-	} else if (result->end != SPAWN_EXITED || result->status != 0) {
-		spawn_explain(result, &reason);
-		cell_fail(cell, reason.text);
-	}
-	if (result->end != SPAWN_EXITED && arm->class->clean_up)
-		arm->class->clean_up(arm);
-	argv_free(&argv);
-	return result->end != SPAWN_INTERRUPTED;
-}
-
 /* Starts the arm several times with nothing to do; the first start is a warm-up. */
 static bool time_starts(struct session *session, struct arm *arm, struct cell *cell,
 			bool to_first_output)
 {
 	struct job job = {.cpus = 1};
+	struct job_watch watch = {0};
 	struct spawn_result result;
-	bool warmup = cell->warmup, goes_on = true;
+	bool warmup = cell->warmup, continues = true;
 	unsigned int i;
 	int64_t end_ns;
 
-	for (i = 0; goes_on && i <= session->settings->samples; i++) {
-		goes_on = run_once(session, arm, cell, &job, NULL, &result);
+	for (i = 0; continues && i <= session->settings->samples; i++) {
+		continues = job_run(session, arm, cell, &job, &watch, &result);
 		end_ns = to_first_output ? result.first_output_ns : result.end_ns;
-		if (!goes_on || cell->failed || cell->skipped)
+		if (!continues || cell->failed || cell->skipped)
 			break;
 		if (!end_ns) {
 			cell_fail(cell, "ended without any output");
@@ -85,7 +51,7 @@ static bool time_starts(struct session *session, struct arm *arm, struct cell *c
 		cell_add(cell, (double)(end_ns - result.start_ns) / 1e6);
 	}
 	cell->warmup = warmup;
-	return goes_on;
+	return continues;
 }
 
 bool life_first_output(struct session *session, struct arm *arm, struct cell *cell)
@@ -101,12 +67,12 @@ bool life_total(struct session *session, struct arm *arm, struct cell *cell)
 /* The figures of what was started would not be the arm's. */
 static bool is_out_of_sight(const struct arm *arm, struct cell *cell)
 {
-	struct reason reason;
+	struct err why;
 
 	if (!arm->class->out_of_sight || !arm->class->out_of_sight(arm))
 		return false;
-	reason_set(&reason, 0, "%s's processes are not tinybench's to look at", arm->program);
-	cell_skip(cell, reason.text);
+	err_set(&why, 0, "%s's processes are not tinybench's to look at", arm->program);
+	cell_skip(cell, why.text);
 	return true;
 }
 
@@ -114,19 +80,20 @@ bool life_pss(struct session *session, struct arm *arm, struct cell *cell)
 {
 	struct job job = {.bench = "cpu.noploop", .samples = 3, .min_ms = 100, .cpus = 1};
 	struct probe probe = {0};
+	struct job_watch watch = {.on_tick = look, .tick_ms = 50, .opaque = &probe};
 	struct spawn_result result;
-	bool goes_on;
+	bool continues;
 
 	if (is_out_of_sight(arm, cell))
 		return true;
-	goes_on = run_once(session, arm, cell, &job, &probe, &result);
-	if (!goes_on || cell->failed || cell->skipped)
-		return goes_on;
+	continues = job_run(session, arm, cell, &job, &watch, &result);
+	if (!continues || cell->failed || cell->skipped)
+		return continues;
 	if (probe.peak_pss_kib == 0)
 		cell_fail(cell, "ended before its memory could be read");
 	else
 		cell_add(cell, (double)probe.peak_pss_kib);
-	return goes_on;
+	return continues;
 }
 
 bool life_image(struct session *session, struct arm *arm, struct cell *cell)
@@ -172,35 +139,14 @@ static bool watch_idle(struct session *session, struct arm *arm, struct cell *ce
 {
 	unsigned int seconds = session->settings->quick ? IDLE_SECONDS_QUICK : IDLE_SECONDS;
 	struct job job = {.idle_s = seconds, .cpus = 1};
-	struct argv argv = {0};
-	struct spawn_request request = {.timeout_ms = (int)(seconds + 60) * 1000,
-					.signal_fd = session->signal_fd,
-					.on_tick = look_at_idle,
-					.tick_ms = 500,
-					.opaque = idle};
-	struct spawn_result result = {0};
-	struct reason reason;
-	int error;
+	struct job_watch watch = {
+		.on_tick = look_at_idle, .tick_ms = 500, .opaque = idle, .timeout_s = seconds + 60};
+	struct spawn_result result;
+	bool continues = job_run(session, arm, cell, &job, &watch, &result);
 
-	error = arm->class->command(arm, &job, &argv, &reason);
-	if (error) {
-		cell_cannot_run(cell, error, &reason);
-		goto out;
-	}
-	request.argv = argv.at;
-	if (spawn_run(&request, &result, &reason) < 0) {
-		cell_fail(cell, reason.text);
-	} else if (result.end != SPAWN_EXITED || result.status != 0) {
-		spawn_explain(&result, &reason);
-		cell_fail(cell, reason.text);
-	} else if (!idle->last_ns) {
+	if (continues && !cell->failed && !cell->skipped && !idle->last_ns)
 		cell_fail(cell, "ended before it could be watched");
-	}
-	if (result.end != SPAWN_EXITED && arm->class->clean_up)
-		arm->class->clean_up(arm);
-out:
-	argv_free(&argv);
-	return result.end != SPAWN_INTERRUPTED;
+	return continues;
 }
 
 /*

@@ -37,6 +37,8 @@ bool life_idle_cpu(struct session *session, struct arm *arm, struct cell *cell);
 bool life_idle_wakeups(struct session *session, struct arm *arm, struct cell *cell);
 
 bool energy_idle(struct session *session, struct arm *arm, struct cell *cell);
+/* What work took of `joules` in so many seconds, if the machine would have taken `idle_watts`. */
+double energy_beyond_idle(double joules, double idle_watts, double seconds);
 bool energy_work(struct session *session, struct arm *arm, struct cell *cell);
 
 #endif

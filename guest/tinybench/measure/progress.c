@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How far a run is. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -73,6 +74,17 @@ void progress_round(struct progress *progress, const char *what)
 	time_left(progress, left, sizeof(left));
 	fprintf(stderr, "tinybench: %s done, %zu of %zu runs, %s left\n", what, progress->done,
 		progress->total, left);
+}
+
+void progress_tell(const struct progress *progress, const char *format, ...)
+{
+	va_list ap;
+
+	fputs(progress->on_terminal ? CLEAR_LINE : "tinybench: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 }
 
 void progress_end(struct progress *progress)

@@ -23,6 +23,10 @@ void progress_cell_done(struct progress *progress);
 /* A round has ended. */
 void progress_round(struct progress *progress, const char *what);
 
+/* A line of its own between the others. */
+void progress_tell(const struct progress *progress, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Clears the line. */
 void progress_end(struct progress *progress);
 

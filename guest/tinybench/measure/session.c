@@ -2,7 +2,6 @@
 /* What a run works with. */
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,81 +10,13 @@
 #include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
-#include "guest/tinybench/measure/cell.h"
+#include "guest/tinybench/base/cpus.h"
+#include "guest/tinybench/measure/choose.h"
+#include "guest/tinybench/measure/resume.h"
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/host/host.h"
 #include "guest/tinybench/measure/own.h"
 #include "guest/tinybench/measure/session.h"
-
-/* ---- names ---- */
-
-static int add_arm(struct session *session, size_t i, struct reason *reason)
-{
-	size_t j;
-
-	for (j = 0; j < i; j++)
-		if (strcmp(session->arm_names.at[j], session->arm_names.at[i]) == 0)
-			return reason_set(reason, -EINVAL, "--arms: \"%s\" is there twice",
-					  session->arm_names.at[i]);
-	return arm_parse(&session->arms[i], session->arm_names.at[i], &session->context, reason);
-}
-
-static int choose_arms(struct session *session, struct reason *reason)
-{
-	int error = 0;
-	size_t i;
-
-	names_split(&session->arm_names, session->settings->arms);
-	if (session->arm_names.nr == 0)
-		return reason_set(reason, -EINVAL, "--arms \"%s\": name one at least",
-				  session->settings->arms);
-	session->arms = xcalloc(session->arm_names.nr, sizeof(*session->arms));
-	session->idle = xcalloc(session->arm_names.nr, sizeof(*session->idle));
-	for (i = 0; !error && i < session->arm_names.nr; i++)
-		error = add_arm(session, i, reason);
-	return error;
-}
-
-static int unknown_bench(const struct session *session, const char *pattern, struct reason *reason)
-{
-	struct names known = {0};
-	char nearest[160];
-	size_t i;
-
-	for (i = 0; i < session->all.nr; i++)
-		names_add(&known, session->all.at[i]->name);
-	names_nearest(&known, pattern, 3, nearest, sizeof(nearest));
-	names_free(&known);
-	return reason_set(reason, -EINVAL,
-			  "--bench: \"%s\" fits no benchmark; the nearest are %s (tinybench list "
-			  "shows all)",
-			  pattern, nearest);
-}
-
-static int choose_benches(struct session *session, struct reason *reason)
-{
-	struct names patterns = {0};
-	int error = 0;
-	size_t i, j;
-
-	names_split(&patterns, session->settings->bench);
-	if (patterns.nr == 0)
-		error = reason_set(reason, -EINVAL, "--bench \"%s\": name one at least",
-				   session->settings->bench);
-	for (j = 0; !error && j < patterns.nr; j++) {
-		for (i = 0; i < session->all.nr; i++)
-			if (names_match(patterns.at[j], session->all.at[i]->name))
-				break;
-		if (i == session->all.nr)
-			error = unknown_bench(session, patterns.at[j], reason);
-	}
-	session->bench = xcalloc(session->all.nr + 1, sizeof(*session->bench));
-	for (i = 0; i < session->all.nr; i++)
-		if (names_match(session->settings->bench, session->all.at[i]->name))
-			session->bench[session->nr_bench++] = session->all.at[i];
-	names_free(&patterns);
-	return error;
-}
 
 /* ---- the benchmark file ---- */
 
@@ -100,14 +31,14 @@ char *session_own_directory(void)
 	return xstrdup(path);
 }
 
-static int hash_bench_file(struct session *session, struct reason *reason)
+static int hash_bench_file(struct session *session, struct err *err)
 {
 	struct argv argv = {0};
 	char *output;
 
 	argv_add(&argv, "sha256sum");
 	argv_add(&argv, "%s", session->bench_file);
-	output = spawn_capture(argv.at, reason);
+	output = spawn_capture(argv.at, err);
 	argv_free(&argv);
 	if (!output || strlen(output) < 64) {
 		free(output);
@@ -118,68 +49,55 @@ static int hash_bench_file(struct session *session, struct reason *reason)
 	return 0;
 }
 
-static int find_bench_file(struct session *session, struct reason *reason)
+static int find_bench_file(struct session *session, struct err *err)
 {
 	char *path;
-	int error;
+	int ret;
 
 	session->build_dir = session->settings->build_dir
 				     ? realpath(session->settings->build_dir, NULL)
 				     : session_own_directory();
 	if (!session->build_dir)
-		return reason_set(reason, -EINVAL, "--build %s: %s", session->settings->build_dir,
-				  strerror(errno));
+		return err_set(err, -EINVAL, "--build %s: %s", session->settings->build_dir,
+			       strerror(errno));
 	path = xasprintf("%s/guest/bench.elf", session->build_dir);
 	session->bench_file = path;
 	if (!file_exists(path))
-		return reason_set(reason, -ENOENT, "%s is missing; run make, or say --build DIR",
-				  path);
-	error = hash_bench_file(session, reason);
-	return error ? error : catalog_load(&session->all, path, reason);
+		return err_set(err, -ENOENT, "%s is missing; run make, or say --build DIR", path);
+	ret = hash_bench_file(session, err);
+	return ret ? ret : catalog_load(&session->all, path, err);
 }
 
-int session_open(struct session *session, const struct settings *settings, struct reason *reason)
+int session_open(struct session *session, const struct settings *settings, struct err *err)
 {
-	int error;
+	int ret;
 
 	memset(session, 0, sizeof(*session));
 	session->settings = settings;
 	session->signal_fd = -1;
+	session->claim = CLAIM_NONE;
 	dataset_init(&session->data);
-	error = find_bench_file(session, reason);
+	ret = find_bench_file(session, err);
 	own_add_to_catalog(&session->all);
-	if (!error)
-		error = choose_benches(session, reason);
-	if (!error)
-		error = choose_arms(session, reason);
-	return error;
+	if (!ret && settings->bench)
+		ret = choose_benches(session, settings->bench, err);
+	if (!ret && settings->arms)
+		ret = choose_arms(session, settings->arms, err);
+	return ret;
+}
+
+int session_claim(struct session *session, const char *dir, struct err *err)
+{
+	int ret = claim_take(&session->claim, dir, err);
+
+	if (!ret && session->claim.before)
+		netlab_sweep(session->claim.before);
+	return ret;
 }
 
 /* ---- preparation ---- */
 
-/* tinybench itself moves to these CPUs; what it starts inherits that. */
-static int confine(const char *list, struct reason *reason)
-{
-	char *copy = xstrdup(list), *cursor = copy, *part;
-	unsigned int first, last;
-	cpu_set_t set;
-	int fields;
-
-	CPU_ZERO(&set);
-	while ((part = strsep(&cursor, ","))) {
-		fields = sscanf(part, "%u-%u", &first, &last);
-		for (last = fields == 2 ? last : first;
-		     fields >= 1 && first <= last && first < CPU_SETSIZE; first++)
-			CPU_SET(first, &set);
-	}
-	free(copy);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		return reason_set(reason, -EINVAL, "--pin %s: none of these CPUs can be used",
-				  list);
-	return 0;
-}
-
-static int catch_signals(struct session *session, struct reason *reason)
+static int catch_signals(struct session *session, struct err *err)
 {
 	sigset_t signals;
 
@@ -190,40 +108,25 @@ static int catch_signals(struct session *session, struct reason *reason)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	session->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (session->signal_fd < 0)
-		return reason_set(reason, -errno, "signalfd: %s", strerror(errno));
-	return 0;
-}
-
-static int make_scratch(struct session *session, const char *dir, struct reason *reason)
-{
-	char *absolute = realpath(dir, NULL), *path;
-
-	if (!absolute)
-		return reason_set(reason, -errno, "%s: %s", dir, strerror(errno));
-	path = xasprintf("%s/.scratch-XXXXXX", absolute);
-	free(absolute);
-	if (!mkdtemp(path)) {
-		reason_set(reason, -errno, "%s: cannot make the directory: %s", path,
-			   strerror(errno));
-		free(path);
-		return -EIO;
-	}
-	session->scratch = path;
+		return err_set(err, -errno, "signalfd: %s", strerror(errno));
 	return 0;
 }
 
 static void prepare_arms(struct session *session)
 {
 	struct dataset *data = &session->data;
+	struct host_kvm kvm;
 	struct arm *arm;
 	const char *name;
 	size_t i;
 
+	host_kvm_read("", &kvm);
 	session->context = (struct arm_context){.build_dir = session->build_dir,
 						.bench_file = session->bench_file,
-						.scratch = session->scratch,
+						.scratch = session->claim.path,
 						.pin = session->settings->pin,
-						.software_kvm = host_has_software_kvm()};
+						.kvm_device = "/dev/kvm",
+						.software_kvm = kvm.software};
 	for (i = 0; i < session->arm_names.nr; i++) {
 		arm = &session->arms[i];
 		name = dataset_arm(data, arm->name);
@@ -234,19 +137,36 @@ static void prepare_arms(struct session *session)
 	}
 }
 
-int session_prepare(struct session *session, const char *dir, struct reason *reason)
+static int check_cpus(struct session *session, struct err *err)
 {
-	int error = 0;
+	const struct settings *settings = session->settings;
+	int ret = settings->pin ? cpus_confine(settings->pin, err) : 0;
 
-	if (session->settings->pin)
-		error = confine(session->settings->pin, reason);
-	if (!error)
-		error = make_scratch(session, dir, reason);
-	if (!error)
-		error = catch_signals(session, reason);
-	if (!error)
+	session->nr_cpus = cpus_usable();
+	if (!ret && settings->cpus > session->nr_cpus)
+		ret = err_set(err, -EINVAL,
+			      "--cpus %u: this run may use %u (taskset -p $$ and --pin decide)",
+			      settings->cpus, session->nr_cpus);
+	return ret;
+}
+
+int session_prepare(struct session *session, struct err *err)
+{
+	int ret = resume_choice(session, err);
+
+	if (!ret)
+		ret = check_cpus(session, err);
+	if (!ret)
+		ret = catch_signals(session, err);
+	if (!ret)
 		prepare_arms(session);
-	return error;
+	return ret;
+}
+
+bool session_wants(const struct session *session, size_t bench_index, size_t arm_index)
+{
+	return !session->left_out ||
+	       !session->left_out[bench_index * session->arm_names.nr + arm_index];
 }
 
 void session_close(struct session *session)
@@ -257,19 +177,18 @@ void session_close(struct session *session)
 		arm_release(&session->arms[i]);
 	free(session->arms);
 	free(session->idle);
+	free(session->left_out);
 	names_free(&session->arm_names);
 	netlab_remove(&session->net);
-	if (session->scratch)
-		file_remove_tree(session->scratch);
 	if (session->signal_fd >= 0)
 		close(session->signal_fd);
-	free(session->scratch);
 	free(session->disk);
 	free(session->bench);
 	free(session->build_dir);
 	free(session->bench_file);
 	dataset_free(&session->data);
 	catalog_free(&session->all);
+	claim_release(&session->claim);
 }
 
 bool session_interrupted(const struct session *session)

@@ -11,6 +11,7 @@
 #include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/arms/netlab.h"
 #include "guest/tinybench/base/settings.h"
+#include "guest/tinybench/measure/claim.h"
 
 /* What an arm did while the program in it slept, until both benchmarks about it have it. */
 enum idle_figure {
@@ -27,7 +28,8 @@ struct idle_reading {
 
 struct session {
 	const struct settings *settings;
-	char *build_dir, *bench_file, *scratch;
+	struct claim claim; /* of the directory of results */
+	char *build_dir, *bench_file;
 	char *disk;	   /* the raw image for blk.*, or NULL; made when first needed */
 	struct netlab net; /* for net.*; made when first needed */
 	char sha256[65];
@@ -37,6 +39,12 @@ struct session {
 	struct names arm_names;
 	struct idle_reading *idle; /* of each arm */
 	struct arm *arms;
+	unsigned int nr_cpus; /* that this run may use */
+	/*
+	 * By benchmark and arm: left out, because the results that are continued have this
+	 * benchmark in other arms. NULL: nothing is.
+	 */
+	bool *left_out;
 	struct arm_context context;
 	struct dataset data;
 	int signal_fd; /* readable when the user has had enough */
@@ -46,13 +54,19 @@ struct session {
  * Finds the benchmark file and its benchmarks, and checks the names that were typed. 0, or -errno:
  * -EINVAL for bad usage. session_close() after either.
  */
-int session_open(struct session *session, const struct settings *settings, struct reason *reason);
+int session_open(struct session *session, const struct settings *settings, struct err *err);
+
+/* Takes the directory of results for this process. 0, -EBUSY, or another -errno. */
+int session_claim(struct session *session, const char *dir, struct err *err);
 
 /*
- * Makes a scratch directory below `dir`, prepares the arms, and loads what DIR has already. Signals
- * that end the run arrive at signal_fd from here on.
+ * Chooses what was not typed: what the dataset has, else the defaults. Confines the process to the
+ * CPUs of --pin, and prepares the arms. Signals that end the run arrive at signal_fd from here on.
  */
-int session_prepare(struct session *session, const char *dir, struct reason *reason);
+int session_prepare(struct session *session, struct err *err);
+
+/* False for what is left out. */
+bool session_wants(const struct session *session, size_t bench_index, size_t arm_index);
 
 void session_close(struct session *session);
 

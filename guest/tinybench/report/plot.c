@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs gnuplot and puts its SVG into the page. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
@@ -38,28 +40,38 @@ static void write_header(FILE *script, bool narrow)
 		narrow ? 350 : 860, narrow ? 380 : 440, narrow ? 11 : 13);
 }
 
-/* gnuplot's output, or NULL with a reason. The caller frees it. */
-static char *run_gnuplot(const char *text, struct reason *reason)
+/* A file without a name, so that none is left behind. -errno on failure. */
+static int write_script(const char *text)
 {
-	char name[] = "/tmp/tinybench-plot-XXXXXX";
-	struct argv argv = {0};
-	char *svg = NULL;
-	int fd = mkstemp(name);
+	int fd = memfd_create("tinybench-plot", MFD_CLOEXEC), ret;
 	size_t length = strlen(text);
 
-	if (fd < 0 || write(fd, text, length) != (ssize_t)length) {
-		reason_set(reason, 0, "%s: cannot write", name);
-		goto out;
+	if (fd < 0)
+		return -errno;
+	errno = ENOSPC; /* of a write that is only short */
+	if (write(fd, text, length) == (ssize_t)length)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* gnuplot's output, or NULL with a reason. The caller frees it. */
+static char *run_gnuplot(const char *text, struct err *err)
+{
+	struct argv argv = {0};
+	int fd = write_script(text);
+	char *svg;
+
+	if (fd < 0) {
+		err_set(err, fd, "cannot write the script for gnuplot: %s", strerror(-fd));
+		return NULL;
 	}
 	argv_add(&argv, "gnuplot");
-	argv_add(&argv, "%s", name);
-	svg = spawn_capture(argv.at, reason);
-out:
-	if (fd >= 0) {
-		close(fd);
-		unlink(name);
-	}
+	argv_add(&argv, "/proc/%d/fd/%d", (int)getpid(), fd);
+	svg = spawn_capture(argv.at, err);
 	argv_free(&argv);
+	close(fd);
 	return svg;
 }
 
@@ -88,7 +100,7 @@ static void print_svg(FILE *html, const char *svg, const char *class, unsigned i
 
 /* One of the two drawings. */
 static bool draw(FILE *html, plot_writer writer, const struct plot_source *source, bool narrow,
-		 unsigned int number, struct reason *reason)
+		 unsigned int number, struct err *err)
 {
 	char *text = NULL, *svg = NULL;
 	size_t size;
@@ -96,16 +108,18 @@ static bool draw(FILE *html, plot_writer writer, const struct plot_source *sourc
 	bool drawn = false;
 
 	if (!script) {
-		reason_set(reason, 0, "out of memory");
+		err_set(err, 0, "out of memory");
 		return false;
 	}
 	write_header(script, narrow);
 	drawn = writer(script, source, narrow);
-	fclose(script);
-	if (!drawn) {
-		reason_set(reason, 0, "nothing was measured for it");
+	if (fclose(script) != 0) {
+		err_set(err, 0, "out of memory");
+		drawn = false;
+	} else if (!drawn) {
+		err_set(err, 0, "nothing was measured for it");
 	} else {
-		svg = run_gnuplot(text, reason);
+		svg = run_gnuplot(text, err);
 		drawn = svg && strstr(svg, "<svg");
 	}
 	if (drawn)
@@ -116,14 +130,14 @@ static bool draw(FILE *html, plot_writer writer, const struct plot_source *sourc
 }
 
 bool plot_draw(FILE *html, plot_writer writer, const struct plot_source *source,
-	       unsigned int number, struct reason *reason)
+	       unsigned int number, struct err *err)
 {
 	char path[4096];
 
 	if (!file_find_program("gnuplot", path, sizeof(path))) {
-		reason_set(reason, 0, "gnuplot is not installed (package gnuplot-nox)");
+		err_set(err, 0, "gnuplot is not installed (package gnuplot-nox)");
 		return false;
 	}
-	return draw(html, writer, source, false, number, reason) &&
-	       draw(html, writer, source, true, number, reason);
+	return draw(html, writer, source, false, number, err) &&
+	       draw(html, writer, source, true, number, err);
 }

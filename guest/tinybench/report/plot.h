@@ -33,7 +33,7 @@ bool plot_power(FILE *script, const struct plot_source *source, bool narrow);
  * reason if there is nothing to draw or gnuplot cannot.
  */
 bool plot_draw(FILE *html, plot_writer writer, const struct plot_source *source,
-	       unsigned int number, struct reason *reason);
+	       unsigned int number, struct err *err);
 
 /* The colour of an arm, the same in all plots: its number in the dataset. */
 const char *plot_color(const struct dataset *data, const char *arm);

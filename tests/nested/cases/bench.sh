@@ -23,16 +23,17 @@ measures_in_vms() {
 	echo "(tinybench) $*" >/tmp/command
 	tinybench "$@" >$out 2>$err </dev/null
 	same "tinybench's exit status" $? 0
+	zcat /mnt/results/samples.jsonl.gz >/tmp/samples
 	for arm in $arms; do
 		for bench in cpu.noploop blk.flush; do
-			grep "\"bench\": *\"$bench\"" /mnt/results/samples.jsonl |
-				grep -q "\"arm\": *\"$arm\".*\"value\"" ||
-				fail "no sample of $bench in $arm: $(tail -n 3 /mnt/results/samples.jsonl)"
+			grep "\"bench\": *\"$bench\"" /tmp/samples | grep -q "\"arm\": *\"$arm\".*\"value\"" ||
+				fail "no sample of $bench in $arm: $(tail -n 3 /tmp/samples)"
 		done
 	done
-	contains "the host's facts" /mnt/results/summary.json '"kvm": "hardware (kvm_amd)"'
-	contains "the host's facts" /mnt/results/summary.json '"is_guest": true'
-	contains "the arms" /mnt/results/samples.jsonl "\"Linux $(uname -r)\""
+	contains "the arms" /tmp/samples "\"Linux $(uname -r)\""
+	tinybench report --json /mnt/results >$out 2>$err </dev/null
+	contains "the host's facts" $out '"kvm": "hardware (kvm_amd)"'
+	contains "the host's facts" $out '"is_guest": true'
 	rm -r /mnt/results && umount /mnt
 }
 
@@ -53,9 +54,10 @@ measures_in_huge_pages() {
 	same "2 MiB pages that could be reserved" "$(cat $reserved)" 768
 	tinybench "$@" >$out 2>$err </dev/null
 	same "tinybench's exit status" $? 0
+	zcat /tmp/results/samples.jsonl.gz >/tmp/samples
 	for arm in $arms; do
-		grep -q "\"arm\": *\"$arm\".*\"value\"" /tmp/results/samples.jsonl ||
-			fail "no sample in $arm: $(tail -n 3 /tmp/results/samples.jsonl)"
+		grep -q "\"arm\": *\"$arm\".*\"value\"" /tmp/samples ||
+			fail "no sample in $arm: $(tail -n 3 /tmp/samples)"
 	done
 	echo 0 >$reserved
 	rm -r /tmp/results

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* The tables of the report. */
-#ifndef GUEST_TINYBENCH_REPORT_REPORT_TABLES_H
-#define GUEST_TINYBENCH_REPORT_REPORT_TABLES_H
+#ifndef GUEST_TINYBENCH_REPORT_PAGE_TABLES_H
+#define GUEST_TINYBENCH_REPORT_PAGE_TABLES_H
 
 #include <stdio.h>
 
 #include "guest/tinybench/data/summary.h"
 
 /* The study's Table II and Table IV, its figures beside ours. */
-void report_study(FILE *html, const struct summary *summary);
+void page_study(FILE *html, const struct summary *summary);
 
 /* All results of one group, and why others are missing. */
-void report_group(FILE *html, const struct summary *summary, const char *group);
+void page_group(FILE *html, const struct summary *summary, const char *group);
 
 /* What a VM adds to memory accesses, split into page walks and the rest. */
-void report_paging(FILE *html, const struct dataset *data);
+void page_paging(FILE *html, const struct dataset *data);
 
 /* The facts about the host as a table of keys and values. */
-void report_host(FILE *html, const json_t *host);
+void page_host(FILE *html, const json_t *host);
 
 #endif

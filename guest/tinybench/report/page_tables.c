@@ -5,7 +5,7 @@
 
 #include "guest/tinybench/report/html.h"
 #include "guest/tinybench/report/paging.h"
-#include "guest/tinybench/report/report_tables.h"
+#include "guest/tinybench/report/page_tables.h"
 #include "guest/tinybench/report/study.h"
 #include "guest/tinybench/report/table.h"
 
@@ -69,7 +69,7 @@ static void begin_study(FILE *html, const char *title)
 	      html);
 }
 
-void report_study(FILE *html, const struct summary *summary)
+void page_study(FILE *html, const struct summary *summary)
 {
 	size_t i;
 
@@ -143,7 +143,7 @@ static void print_sentences(FILE *html, const struct summary *summary, const cha
 	fputs("</ul></details>\n", html);
 }
 
-void report_group(FILE *html, const struct summary *summary, const char *group)
+void page_group(FILE *html, const struct summary *summary, const char *group)
 {
 	const struct bench *last = NULL;
 	size_t i;
@@ -188,7 +188,7 @@ static void print_paging(FILE *html, const struct paging *paging)
 	fputs("</tr>\n", html);
 }
 
-void report_paging(FILE *html, const struct dataset *data)
+void page_paging(FILE *html, const struct dataset *data)
 {
 	struct paging paging;
 	bool any = false;
@@ -219,7 +219,7 @@ void report_paging(FILE *html, const struct dataset *data)
 
 /* ---- the host ---- */
 
-void report_host(FILE *html, const json_t *host)
+void page_host(FILE *html, const json_t *host)
 {
 	json_t *facts = (json_t *)host, *value; /* iterating does not change it */
 	const char *key;

@@ -9,8 +9,8 @@
 #include "guest/tinybench/host/host.h"
 #include "guest/tinybench/report/html.h"
 #include "guest/tinybench/report/plot.h"
-#include "guest/tinybench/report/report.h"
-#include "guest/tinybench/report/report_tables.h"
+#include "guest/tinybench/report/page.h"
+#include "guest/tinybench/report/page_tables.h"
 #include "vmm/core/array.h"
 
 struct page {
@@ -105,13 +105,13 @@ static void show_plot(struct page *page, const char *title, plot_writer writer, 
 		      const char *otherwise)
 {
 	struct plot_source source = {page->summary, page->data, what};
-	struct reason reason;
+	struct err err;
 
 	fputs("<figure>\n", page->html);
 	html_element(page->html, "figcaption", NULL, "%s", title);
-	if (!plot_draw(page->html, writer, &source, ++page->plots, &reason))
+	if (!plot_draw(page->html, writer, &source, ++page->plots, &err))
 		html_element(page->html, "p", "dim noplot", "Not drawn: %s.",
-			     otherwise ? otherwise : reason.text);
+			     otherwise ? otherwise : err.text);
 	fputs("</figure>\n", page->html);
 }
 
@@ -138,7 +138,7 @@ static void show_group_plots(struct page *page, const char *group)
 			  "mem.chase_", NULL);
 		show_plot(page, "Random access: time of an access over the working set", plot_sizes,
 			  "mem.random_", NULL);
-		report_paging(page->html, page->data);
+		page_paging(page->html, page->data);
 	} else if (strcmp(group, "blk") == 0) {
 		show_plot(page, "4 KiB random reads over queue depth", plot_depths,
 			  "blk.randread_qd", NULL);
@@ -191,7 +191,7 @@ static void show_group(struct page *page, const char *group, const char *title)
 		       title);
 	show_plot(page, caption, plot_ratios, prefix, NULL);
 	show_group_plots(page, group);
-	report_group(page->html, page->summary, group);
+	page_group(page->html, page->summary, group);
 }
 
 /* ---- the end ---- */
@@ -203,12 +203,13 @@ static void print_method(const struct page *page)
 	char *text;
 
 	html_element(page->html, "h2", NULL, "How it was measured");
-	html_element(page->html, "p", NULL,
-		     "In each round every benchmark ran once in every arm, benchmarks in random "
-		     "order and for each of them the arms in random order; life.image and "
-		     "life.idle_* in six rounds at most. Round 0 and the first "
-		     "sample of each run are a warm-up: kept in samples.jsonl, marked, and not in "
-		     "any figure here.");
+	html_element(
+		page->html, "p", NULL,
+		"In each round every benchmark ran once in every arm, benchmarks in random "
+		"order and for each of them the arms in random order; life.image and "
+		"life.idle_* in six rounds at most. Round 0 and the first "
+		"sample of each run are a warm-up: kept in samples.jsonl.gz, marked, and not in "
+		"any figure here.");
 	for (i = 0; i < json_array_size(page->data->runs); i++) {
 		run = json_array_get(page->data->runs, i);
 		text = json_dumps(json_object_get(run, "settings"), 0);
@@ -220,10 +221,10 @@ static void print_method(const struct page *page)
 		free(text);
 	}
 	html_element(page->html, "h3", NULL, "The host");
-	report_host(page->html, json_object_get(last_run(page), "host"));
+	page_host(page->html, json_object_get(last_run(page), "host"));
 }
 
-static void write_page(FILE *file, const void *opaque)
+static int write_page(FILE *file, const void *opaque)
 {
 	struct page page = *(const struct page *)opaque;
 	size_t i;
@@ -231,17 +232,18 @@ static void write_page(FILE *file, const void *opaque)
 	page.html = file;
 	html_begin(file, "tinybench: native, containers and virtual machines");
 	print_head(&page);
-	report_study(file, page.summary);
+	page_study(file, page.summary);
 	for (i = 0; i < NR_OF(groups); i++)
 		show_group(&page, groups[i].name, groups[i].title);
 	print_method(&page);
 	html_end(file);
+	return 0;
 }
 
-int report_save(const struct summary *summary, const struct dataset *data, const char *dir,
-		struct reason *reason)
+int page_save(const struct summary *summary, const struct dataset *data, const char *dir,
+	      struct err *err)
 {
 	struct page page = {.summary = summary, .data = data};
 
-	return file_replace(dir, "report.html", write_page, &page, reason);
+	return file_replace(dir, "report.html", write_page, &page, err);
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* `tinybench aa`: how often would this machine fool us? */
+#ifndef GUEST_TINYBENCH_AA_H
+#define GUEST_TINYBENCH_AA_H
+
+#include "guest/tinybench/base/settings.h"
+
+/* The exit status, as command.h says. */
+int aa_command(const struct settings *settings, struct err *err);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Text from elsewhere. */
+#include <stdlib.h>
+
+#include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/text.h"
+
+/* C0, DEL, and C1, which UTF-8 writes as c2 80 to c2 9f. */
+static bool has_control(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	for (; *at; at++)
+		if (*at < ' ' || *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
+			return true;
+	return false;
+}
+
+bool text_is_plain(const char *text)
+{
+	json_t *string = json_string(text); /* NULL if it is not UTF-8 */
+	bool plain = string && !has_control(text);
+
+	json_decref(string);
+	return plain;
+}
+
+char *text_printable(const char *text)
+{
+	char *copy = xstrdup(text);
+
+	for (char *at = copy; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	return copy;
+}
+
+json_t *text_json(const char *text)
+{
+	char *printable;
+	json_t *string;
+
+	if (text_is_plain(text))
+		return json_string(text);
+	printable = text_printable(text);
+	string = json_string(printable);
+	free(printable);
+	return string;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* `tinybench report`: the table and DIR/report.html, or with --json or --csv the summary. */
+#include <stdio.h>
+
+#include "guest/tinybench/base/status.h"
+#include "guest/tinybench/data/summary.h"
+#include "guest/tinybench/report.h"
+#include "guest/tinybench/report/page.h"
+#include "guest/tinybench/report/table.h"
+
+static int print(const struct settings *settings, const struct summary *summary,
+		 const struct dataset *data, struct err *err)
+{
+	switch (settings->format) {
+	case FORMAT_JSON:
+		return summary_print_json(stdout, summary, data, err);
+	case FORMAT_CSV:
+		summary_print_csv(stdout, summary, data);
+		return 0;
+	case FORMAT_TABLE:
+		break;
+	}
+	table_print(stdout, summary, data);
+	return page_save(summary, data, settings->dirs[0], err);
+}
+
+int report_command(const struct settings *settings, struct err *err)
+{
+	struct dataset data;
+	struct summary summary = {0};
+	int ret;
+
+	dataset_init(&data);
+	ret = dataset_load_result(&data, settings->dirs[0], err);
+	if (!ret) {
+		summary_make(&summary, &data);
+		ret = print(settings, &summary, &data, err);
+	}
+	summary_free(&summary);
+	dataset_free(&data);
+	return bench_status(ret);
+}
