@@ -101,21 +101,27 @@ static void a_board_that_promises_ram_which_is_not_there_fails_to_load(void **st
 	must_say(f, "the Linux kernel cannot be placed at 0x1000000-0x1002000");
 }
 
+/* Kernels that expect a PC: Linux, PVH, Multiboot. */
+static void make_pc_kernel(struct boot_fixture *f, int kind)
+{
+	if (kind == 0)
+		make_bzimage(f);
+	else
+		make_elf(f, false);
+	if (kind == 1)
+		elf_add_pvh_note(f, ELF_PADDR);
+	if (kind == 2)
+		put_multiboot(f, ELF_TEXT, 0);
+	fixture_ram(f, 64 * MIB);
+}
+
 /* What real-mode trampolines look for: Xen's finds no room if base memory is 0 KiB. */
 static void the_bios_data_area_tells_kernels_the_size_of_base_memory(void **state)
 {
 	struct boot_fixture *f = *state;
 
 	for (int kind = 0; kind < 3; kind++) {
-		if (kind == 0)
-			make_bzimage(f);
-		else
-			make_elf(f, false);
-		if (kind == 1)
-			elf_add_pvh_note(f, ELF_PADDR);
-		if (kind == 2)
-			put_multiboot(f, ELF_TEXT, 0);
-		fixture_ram(f, 64 * MIB);
+		make_pc_kernel(f, kind);
 		must_load(f, NULL, 0, 0);
 		assert_int_equal(ram16(f, 0x413), 640);
 		assert_int_equal(ram16(f, 0x40e), 0); /* no EBDA */
@@ -125,13 +131,41 @@ static void the_bios_data_area_tells_kernels_the_size_of_base_memory(void **stat
 	}
 }
 
-static void a_payload_has_no_bios_data_area(void **state)
+/* Xen's trampoline asks for disks and video modes; with vectors of zero it runs into zeroes. */
+static void a_bios_service_returns_with_the_carry_flag_set(void **state)
 {
+	static const uint8_t code[] = {
+		0x55,			/* push %bp: flags are now at sp + 6 */
+		0x89, 0xe5,		/* mov %sp, %bp */
+		0x80, 0x4e, 0x06, 0x01, /* orb $1, 6(%bp) */
+		0x5d,			/* pop %bp */
+		0xcf,			/* iret */
+	};
+	struct boot_fixture *f = *state;
+
+	for (int kind = 0; kind < 3; kind++) {
+		make_pc_kernel(f, kind);
+		must_load(f, NULL, 0, 0);
+		for (unsigned int vector = 0; vector < 256; vector++) {
+			uint64_t at = ram16(f, 4 * vector) + 16ull * ram16(f, 4 * vector + 2);
+
+			if (vector < 0x10 || vector > 0x1f)
+				assert_int_equal(at, 0);
+			else
+				assert_memory_equal(f->ram + at, code, sizeof(code));
+		}
+	}
+}
+
+static void a_payload_finds_nothing_of_a_bios(void **state)
+{
+	static const uint8_t nothing[0x1000];
 	struct boot_fixture *f = *state;
 
 	make_elf(f, true);
 	must_load(f, NULL, 0, 0);
-	assert_int_equal(ram16(f, 0x413), 0);
+	assert_memory_equal(f->ram, nothing, 0x500);
+	assert_memory_equal(f->ram + 0xff000, nothing, 0x1000);
 }
 
 static int refuse_to_read(void *ctx, void *to, struct err *err)
@@ -180,7 +214,7 @@ static void loading_touches_only_what_it_writes(void **state)
 	assert_int_equal(mincore(f->ram, 64 * MIB, resident), 0);
 	for (size_t i = 0; i < NR_OF(resident); i++)
 		pages += resident[i] & 1;
-	/* GDT, zero page, six page tables, command line, reset vector, kernel, initrd */
+	/* GDT and BIOS, zero page, six page tables, command line, BIOS code, kernel, initrd */
 	assert_int_equal(pages, 1 + 1 + 6 + 1 + 1 + BZ_KERNEL_BYTES / 4096 + 1);
 }
 
@@ -193,7 +227,8 @@ int main(void)
 		boot_test(a_command_line_as_long_as_its_room_is_copied_whole),
 		boot_test(a_board_that_promises_ram_which_is_not_there_fails_to_load),
 		boot_test(the_bios_data_area_tells_kernels_the_size_of_base_memory),
-		boot_test(a_payload_has_no_bios_data_area),
+		boot_test(a_bios_service_returns_with_the_carry_flag_set),
+		boot_test(a_payload_finds_nothing_of_a_bios),
 		boot_test(a_module_that_cannot_be_read_fails_the_load),
 		boot_test(a_module_where_no_ram_is_fails_the_load),
 		boot_test(loading_touches_only_what_it_writes),

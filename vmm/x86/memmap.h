@@ -2,7 +2,7 @@
 /*
  * Every guest-physical address, port and interrupt of the x86 machine, in one map.
  *
- *	0x0000_0000  the 8086's interrupt vectors, all zero
+ *	0x0000_0000  the 8086's interrupt vectors: zero, but for the services of a BIOS
  *	0x0000_0400  BIOS data area: the size of base memory
  *	0x0000_0500  GDT for the entry states that need one
  *	0x0000_1000  free for an image that wants low memory, up to 640 KiB, but for:
@@ -39,6 +39,7 @@
 #define MEMMAP_ACPI	    0xa0000u
 #define MEMMAP_ACPI_END	    0xe0000u
 #define MEMMAP_RSDP	    0xe0000u
+#define MEMMAP_BIOS_SERVICE 0xfff00u
 #define MEMMAP_RESET_VECTOR 0xffff0u
 #define MEMMAP_IMAGE	    0x100000u
 #define MEMMAP_HOLE_START   0xc0000000ull

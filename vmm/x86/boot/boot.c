@@ -35,39 +35,6 @@ int boot_identify(const uint8_t *bytes, size_t size, struct boot_image *image, s
 	return boot_refuse_foreign(bytes, size, err);
 }
 
-/*
- * What a BIOS leaves in its data area as far as kernels look there: real-mode trampolines go
- * below the end of base memory. There is no extended BIOS data area, so its segment stays 0.
- */
-static int put_bios_data(struct boot_job *job)
-{
-	uint16_t base_kib = (uint16_t)(board_ram_from(job->board, 0) >> 10);
-
-	return boot_put(job, MEMMAP_BDA_BASE_KIB, &base_kib, sizeof(base_kib),
-			"the BIOS data area");
-}
-
-/*
- * On hardware-reduced ACPI, Linux (arch/x86/kernel/reboot.c, reboot_init()) prefers to reset
- * through EFI, and without EFI "through the BIOS": it goes back to real mode and jumps to
- * F000:FFF0. So there is code there, which resets as the FADT says.
- */
-static int put_reset_vector(struct boot_job *job)
-{
-	const uint16_t port = PORT_POWER + POWER_RESET;
-	const uint8_t code[] = {
-		0xba,	   port & 0xff,
-		port >> 8,		      /* mov $port, %dx */
-		0xb0,	   POWER_RESET_VALUE, /* mov $value, %al */
-		0xee,			      /* out %al, %dx */
-		0xfa,			      /* cli */
-		0xf4,			      /* 1: hlt */
-		0xeb,	   0xfd,	      /* jmp 1b */
-	};
-
-	return boot_put(job, MEMMAP_RESET_VECTOR, code, sizeof(code), "the reset vector");
-}
-
 static int load_module(struct boot_job *job, unsigned int i)
 {
 	const struct boot_module *module = &job->modules->module[i];
@@ -100,9 +67,7 @@ int boot_load(const struct boot_image *image, const struct board *board,
 	*entry = (struct boot_entry){0};
 	ret = formats[image->protocol]->load(&job);
 	if (!ret && image->wants_acpi)
-		ret = put_bios_data(&job);
-	if (!ret && image->is_linux)
-		ret = put_reset_vector(&job);
+		ret = boot_put_bios(&job);
 	for (unsigned int i = 0; !ret && i < modules->nr; i++)
 		ret = load_module(&job, i);
 	return ret;

@@ -6,7 +6,8 @@
  * host. One image format a file: linux.c (bzImage), elf_note.c (tinyvmm's own note, PVH,
  * other ELF64) on elf.c (headers and segments), pvh.c, multiboot.c. boot.c has the table of
  * formats, tells them apart by content and loads; place.c decides what goes where; handover.c
- * writes what PVH and Multiboot kernels are told; state.c makes the entry states, seen.c
+ * writes what PVH and Multiboot kernels are told, bios.c what is
+ * left of a BIOS; state.c makes the entry states, seen.c
  * names what is no image, gzip.c inflates.
  *
  * The order of calls: boot_identify(), boot_plan() which decides where everything goes and

@@ -93,6 +93,9 @@ int boot_refuse_foreign(const uint8_t *bytes, size_t size, struct err *err);
 /* state.c: gmem_write() with a message; `what` is "the page tables" and so on. */
 int boot_put(struct boot_job *job, uint64_t to, const void *from, size_t len, const char *what);
 
+/* bios.c: for images that want ACPI and so expect a PC. */
+int boot_put_bios(struct boot_job *job);
+
 /*
  * Each writes the GDT (and the page tables) and sets mode, segments and instruction pointer; the
  * registers that are the protocol's own are the caller's.
