@@ -108,6 +108,7 @@ vmm/x86/cpu.h vmm/x86/boot/boot.h
 vmm/machine.c vmm/x86/boot/boot.h
 vmm/x86/boot/elf.c vmm/x86/tables/fdt.h
 vmm/x86/boot/linux.c vmm/image.h
+vmm/x86/boot/module_options.c vmm/config/config.h
 vmm/x86/boot/linux.c <linux/kvm.h>
 vmm/x86/tables/acpi.c vmm/x86/boot/boot.h
 vmm/x86/tables/fdt.c vmm/device_table.h

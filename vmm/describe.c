@@ -177,6 +177,16 @@ static void print_cpus(const struct describe_print *what, FILE *to)
 	}
 }
 
+static void print_modules(const struct module_options *modules, FILE *to)
+{
+	for (unsigned int i = 0; i < modules->nr; i++) {
+		const char *string = modules->module[i].string;
+
+		fprintf(to, "module   %s%s%s\n", modules->module[i].path,
+			string != NULL ? ": " : "", string != NULL ? string : "");
+	}
+}
+
 void describe_print(const struct describe_print *what, FILE *to)
 {
 	fprintf(to, "host     %s\n", what->host_kind);
@@ -184,6 +194,7 @@ void describe_print(const struct describe_print *what, FILE *to)
 		boot_protocol_name(what->image->protocol), what->image->entry);
 	if (what->config->initrd != NULL)
 		fprintf(to, "initrd   %s\n", what->config->initrd);
+	print_modules(&what->config->modules, to);
 	fprintf(to, "cmdline  %s\n",
 		what->board->cmdline[0] != '\0' ? what->board->cmdline : "(none)");
 	print_memory(what, to);

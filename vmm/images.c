@@ -14,7 +14,7 @@ static int read_module(void *ctx, void *to, struct err *err)
 	return image_read_to(ctx, to, err);
 }
 
-/* There is room for one more: config.c counts. */
+/* There is room for one more: the option counts them. */
 static int add_module(struct images *images, const char *option, const char *path,
 		      const char *string, struct err *err)
 {
@@ -46,6 +46,9 @@ int images_open(struct images *images, const struct config *config, struct err *
 	ret = image_open(&images->kernel, "--kernel", config->kernel, err);
 	if (ret == 0 && config->initrd != NULL)
 		ret = add_module(images, "--initrd", config->initrd, NULL, err);
+	for (unsigned int i = 0; ret == 0 && i < config->modules.nr; i++)
+		ret = add_module(images, "--module", config->modules.module[i].path,
+				 config->modules.module[i].string, err);
 	if (ret == 0)
 		ret = image_read(&images->kernel, err);
 	if (ret < 0)

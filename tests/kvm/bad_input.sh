@@ -35,6 +35,8 @@ gzip -c "$three" | head -c 300 >"$bad/cut.gz"
 truncate -s 100M "$bad/big"
 # shellcheck disable=SC2034 # for the table
 long=$(head -c 70000 /dev/zero | tr '\0' x)
+# shellcheck disable=SC2034 # for the table
+modules=$(for i in $(seq 16); do echo "--module $bad/text"; done)
 
 # ---- disks and the like
 truncate -s 1000 "$bad/odd.img"
@@ -67,6 +69,10 @@ gzip corrupt                 | -k $bad/corrupt.gz                     | --kernel
 image of another machine     | -k $bad/aarch64                        | --kernel .*/aarch64
 initrd missing               | -k $GUESTS/pvh.elf -i $bad/nowhere     | --initrd .*nowhere.*No such file
 initrd does not fit          | -k $GUESTS/pvh.elf -i $bad/big -m 64M  | --initrd .*--mem
+module missing               | -k $GUESTS/pvh.elf --module $bad/nowhere,a | --module .*/nowhere: cannot open
+module empty                 | -k $GUESTS/pvh.elf --module $bad/empty  | --module .*/empty: the file is empty
+module for a payload         | -k $three --module $bad/text            | --module .*/text: this tinyvmm payload takes no modules.*--initrd
+too many modules             | -k $GUESTS/pvh.elf $modules             | --module .*at most 15
 command line does not fit    | -k $GUESTS/pvh.elf -a $long            | --append
 image does not fit           | -k $three -m 1M                        | --mem
 

@@ -38,6 +38,7 @@ if [ -n "$why" ]; then
 fi
 
 printf 'sixteen letters.and more' >"$GUESTS/module"
+printf 'SIXTEEN LETTERS.AND MORE' >"$GUESTS/my,module"
 gzip -c "$GUESTS/three.elf" >"$GUESTS/three.elf.gz"
 gzip -c "$GUESTS/pvh.elf" >"$GUESTS/pvh.elf.gz"
 

@@ -34,6 +34,9 @@ static void an_image_is_asked_for_with_kernel(void **state)
 	refuse("-k a -- b", "b: not an option; for the image to boot use --kernel FILE");
 	refuse("-k a -", "-: not an option; for the image to boot use --kernel FILE");
 	refuse("-k ''", "--kernel \"\": the file name is empty; write --kernel FILE");
+	refuse("-k a --module ''", "--module : the file name is empty; write --module FILE[,ARGS]");
+	refuse("-k a --module ,args",
+	       "--module ,args: the file name is empty; write --module FILE[,ARGS]");
 	refuse("-k a -i ''", "--initrd \"\": the file name is empty; write --initrd FILE");
 	refuse("-k a --pin 0,1",
 	       "0,1: not an option; if it belongs to --pin write --pin=0,1, if it "

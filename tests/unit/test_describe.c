@@ -149,6 +149,8 @@ static void the_description_leaves_nothing_out(void **state)
 		"host     made-up KVM\n"
 		"image    a.elf: 64-bit ELF, entry 0x100000\n"
 		"initrd   a.img\n"
+		"module   dom0: root=/dev/vda ro\n"
+		"module   b.img\n"
 		"cmdline  (none)\n"
 		"memory   3146M, host pages 2 MiB, preallocated, from host node 1\n"
 		"         0000000000-000009ffff  RAM\n"
@@ -187,6 +189,10 @@ static void the_description_leaves_nothing_out(void **state)
 	assert_non_null(to);
 	config.kernel = "a.elf";
 	config.initrd = "a.img";
+	config.modules.nr = 2;
+	config.modules.module[0].path = (char[]){"dom0"};
+	config.modules.module[0].string = "root=/dev/vda ro";
+	config.modules.module[1].path = (char[]){"b.img"};
 	config.mem.pages = MEM_PAGES_2M;
 	config.mem.prealloc = true;
 	config.mem.node = 1;

@@ -96,6 +96,41 @@ static void kernel_initrd_and_tables_are_loaded(void **state)
 	must_be_loaded(d);
 }
 
+static void modules_follow_the_initrd_with_their_strings(void **state)
+{
+	struct disk_fixture *d = *state;
+	struct boot_fixture *f = d->boot;
+	uint64_t list;
+
+	d->config.modules.nr = 2;
+	d->config.modules.module[0].path = d->kernel;
+	d->config.modules.module[0].string = "one";
+	d->config.modules.module[1].path = d->initrd;
+	must_open(d);
+	assert_int_equal(load(d), 0);
+	assert_int_equal(ram32(f, f->entry.rbx + 12), 3);
+	list = ram64(f, f->entry.rbx + 16);
+	assert_memory_equal(f->ram + ram64(f, list), "initrd!", 7);
+	assert_memory_equal(f->ram + ram64(f, list + 32), f->file, f->size);
+	assert_string_equal(ram_string(f, ram64(f, list + 32 + 16)), "one");
+	assert_memory_equal(f->ram + ram64(f, list + 64), "initrd!", 7);
+	assert_int_equal(ram64(f, list + 64 + 16), 0);
+}
+
+static void a_module_is_no_initrd(void **state)
+{
+	struct disk_fixture *d = *state;
+
+	make_bzimage(d->boot);
+	write_file(d->kernel, d->boot->file, d->boot->size);
+	d->config.initrd = NULL;
+	d->config.modules.nr = 1;
+	d->config.modules.module[0].path = d->initrd;
+	must_open(d);
+	assert_int_equal(load(d), -EINVAL);
+	must_say(d->boot, "this Linux bzImage (64-bit entry) takes no modules");
+}
+
 /* The bytes that were judged are the bytes that run, whatever the file holds by then. */
 static void a_kernel_that_changes_after_it_was_identified_does_not_matter(void **state)
 {
@@ -180,6 +215,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(kernel_initrd_and_tables_are_loaded),
+		TEST(modules_follow_the_initrd_with_their_strings),
+		TEST(a_module_is_no_initrd),
 		TEST(a_kernel_that_changes_after_it_was_identified_does_not_matter),
 		TEST(a_second_life_begins_with_the_same_kernel),
 		TEST(the_copy_is_kept_only_where_there_may_be_a_second_life),

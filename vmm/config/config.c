@@ -40,6 +40,11 @@ static int parse_initrd(struct config *config, const char *value, struct err *er
 	return parse_file(&config->initrd, "--initrd", value, err);
 }
 
+static int parse_module(struct config *config, const char *value, struct err *err)
+{
+	return module_parse_options(value, &config->modules, err);
+}
+
 static int parse_append(struct config *config, const char *value, struct err *err)
 {
 	(void)err;
@@ -204,7 +209,9 @@ static const struct option_row rows[] = {
 	 "image to boot: Linux bzImage, ELF (Linux vmlinux, PVH, tinyvmm payload) or Multiboot 1, "
 	 "each also gzip-compressed; told apart by content",
 	 parse_kernel},
-	{"initrd", 'i', "FILE", "initrd for Linux; module for PVH and Multiboot", parse_initrd},
+	{"initrd", 'i', "FILE", "initrd for Linux; first module for PVH and Multiboot",
+	 parse_initrd},
+	{"module", 0, MODULE_ARG, MODULE_HELP, parse_module},
 	{"append", 'a', "STRING", "kernel command line (default for Linux: console=ttyS0)",
 	 parse_append},
 	{"cpus", 'c', CPUS_ARG, CPUS_HELP, parse_cpus},
@@ -432,6 +439,7 @@ void config_free(struct config *config)
 	pin_free_options(&config->pin);
 	for (i = 0; i < config->nr_disks; i++)
 		disk_free_options(&config->disk[i]);
+	module_free_options(&config->modules);
 	cpuid_free_options(&config->cpuid);
 	*config = (struct config){0};
 }

@@ -18,6 +18,7 @@
 #include "vmm/core/log.h"
 #include "vmm/host/memory_options.h"
 #include "vmm/host/pin_options.h"
+#include "vmm/x86/boot/module_options.h"
 #include "vmm/x86/cpuid_options.h"
 #include "vmm/x86/cpus_options.h"
 #include "virtio/disk.h"
@@ -34,6 +35,7 @@ struct config {
 	enum config_action action;
 	const char *kernel;
 	const char *initrd; /* or NULL */
+	struct module_options modules;
 	const char *append; /* or NULL */
 	struct cpus_options cpus;
 	struct mem_options mem;

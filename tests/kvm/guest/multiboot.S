@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A Multiboot 0.6.96 image. The header carries the address fields (3.1.3), which a flat binary needs
- * and an ELF does without, so that this one source makes both. Prints the command line and
- * the first 16 bytes of the first module, and powers off.
+ * and an ELF does without, so that this one source makes both. Prints the command line and of
+ * each module its string, if there is one, and its first 16 bytes, and powers off.
  */
 #include "guest/abi.h"
 
@@ -35,13 +35,21 @@ _start:
 	call	print_text
 1:	testl	$INFO_MODULES, (%ebx)
 	jz	2f
-	cmpl	$0, 20(%ebx)			/* mods_count */
-	je	2f
-	mov	24(%ebx), %eax			/* mods_addr */
-	mov	(%eax), %esi			/* mod_start */
+	mov	20(%ebx), %ebp			/* mods_count */
+	mov	24(%ebx), %edi			/* mods_addr */
+	test	%ebp, %ebp
+	jz	2f
+1:	mov	8(%edi), %esi			/* string */
+	test	%esi, %esi
+	jz	3f
+	call	print_text
+3:	mov	(%edi), %esi			/* mod_start */
 	mov	$16, %ecx
 	mov	$TINYVMM_PORT_DEBUGCON, %edx
 	rep	outsb
+	add	$16, %edi
+	dec	%ebp
+	jnz	1b
 2:	mov	$TINYVMM_POWER_OFF_VALUE, %al
 	mov	$TINYVMM_PORT_POWER, %edx
 	out	%al, %dx

@@ -2,8 +2,8 @@
 /*
  * A PVH image (Xen's docs/misc/pvh.pandoc): the note XEN_ELFNOTE_PHYS32_ENTRY names the entry, which
  * runs in 32-bit protected mode with paging off and ebx pointing to struct hvm_start_info.
- * Prints the command line, then the first 16 bytes of the first module, and powers off. Where the
- * host has no such register (QEMU), the debug-exit port ends it.
+ * Prints the command line, then of each module its own command line, if there is one, and its first 16
+ * bytes, and powers off. Where the host has no such register (QEMU), the debug-exit port ends it.
  */
 #include "guest/abi.h"
 
@@ -32,13 +32,21 @@ pvh_start:
 	test	%esi, %esi
 	jz	1f
 	call	print_text
-1:	cmpl	$0, 12(%ebx)			/* nr_modules */
-	je	2f
-	mov	16(%ebx), %eax			/* modlist_paddr */
-	mov	(%eax), %esi			/* paddr */
+1:	mov	12(%ebx), %ebp			/* nr_modules */
+	mov	16(%ebx), %edi			/* modlist_paddr */
+	test	%ebp, %ebp
+	jz	2f
+1:	mov	16(%edi), %esi			/* cmdline_paddr */
+	test	%esi, %esi
+	jz	3f
+	call	print_text
+3:	mov	(%edi), %esi			/* paddr */
 	mov	$16, %ecx
 	mov	$TINYVMM_PORT_DEBUGCON, %edx
 	rep	outsb
+	add	$32, %edi
+	dec	%ebp
+	jnz	1b
 2:	cmpl	$0, 32(%ebx)			/* rsdp_paddr */
 	je	fail
 	mov	$TINYVMM_POWER_OFF_VALUE, %al

@@ -7,6 +7,7 @@ payloads() {
 	mkdir -p /tmp/disk && mount -t ext4 /dev/vda /tmp/disk && mkdir -p $WORK
 	# What tests/kvm/run.sh makes beforehand.
 	printf 'sixteen letters.and more' >$GUESTS/module
+	printf 'SIXTEEN LETTERS.AND MORE' >$GUESTS/my,module
 	gzip -c $GUESTS/three.elf >$GUESTS/three.elf.gz
 	gzip -c $GUESTS/pvh.elf >$GUESTS/pvh.elf.gz
 	run_table </kvm/cases
