@@ -143,7 +143,9 @@ $B/tests/kvm/%.flat: $B/tests/kvm/%.elf
 
 $(KVM_TOOLS): $B/%: %.c
 	@mkdir -p $(@D)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(TOOL_LIBS)
+$B/tests/bench/interleave: $B/obj/libpure.a
+$B/tests/bench/interleave: TOOL_LIBS := $B/obj/libpure.a -lm # it stands on tinybench's statistics
 
 # ---- unit tests, twice: as built, and under ASan and UBSan --------------------------------------
 $B/obj/libpure.a: $(patsubst %.c,$B/obj/%.o,$(PURE_SRC) $(TINYBENCH_LIB))

@@ -156,5 +156,9 @@ tests/unit/test_gmem.c vmm/x86/cpu.h
 tests/unit/test_gmem.c <linux/kvm.h>
 tests/unit/test_gmem.c guest/bench/bench.h
 tests/kvm/frame_echo.c vmm/core/gmem.h
+tests/bench/floor.c vmm/core/parse.h
+tests/bench/floor.c guest/tinybench/data/stats.h
+tests/bench/interleave.c guest/tinybench/measure/cell.h
+tests/bench/interleave.c vmm/host/cpus.h
 PLANTED
 echo "ok    include rules ($seen lines; $refused planted wrong ones refused)"

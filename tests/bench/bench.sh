@@ -22,7 +22,7 @@ else
 fi
 
 # measure SPARED OPTION...: for as long as leaves SPARED seconds for what comes later, or for ten seconds where
-# the machine was too slow so far. Rounds go on where those before ended.
+# the machine was too slow so far. Rounds continue where the earlier ones ended.
 measure() {
 	left=$((seconds - $1 - $(date +%s) + start))
 	shift

@@ -3,16 +3,20 @@
  * Compares commands on a machine that is never quite quiet: runs them in rounds, in random order
  * within each, so that a disturbance hits all alike, and reports medians and ratios to the first.
  *
- *	interleave [-n ROUNDS] [-v] [-u UNIT] [-o FILE.json] LABEL[/STATUS]=COMMAND...
+ *	interleave [-n ROUNDS] [-v] [-u UNIT] [-p "LABEL to LABEL"]... [-o FILE.json]
+ *		LABEL[/STATUS]=COMMAND...
  *
  * What is compared is the wall time of the whole process from posix_spawn(3) to wait4(2), in
- * microseconds, with its CPU time beside it; with -v the number that the command prints. The
- * interval of a ratio is the 95% percentile bootstrap over rounds (Efron, Tibshirani: An
- * Introduction to the Bootstrap, 13.3). COMMAND is split at blanks. A command that ends with
- * another STATUS than its own (0 by default) ends the comparison.
+ * microseconds, with its CPU time beside it; with -v the number that the command prints. A ratio is
+ * what tinybench calls one: the median over rounds of the ratio of two runs of the same round, with
+ * its 95 % interval (guest/tinybench/data/stats.h). -p adds the ratio of two that are not the
+ * first. COMMAND is split at blanks. A command that ends with another STATUS than its own (0 by
+ * default) ends the comparison.
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,54 +28,39 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/prng.h"
+#include "guest/tinybench/data/stats.h"
+#include "vmm/core/parse.h"
+
 #define MAX_COMMANDS 16
 #define MAX_WORDS    64
-#define RESAMPLES    2000
+#define MAX_ROUNDS   100000
 #define WARM_UP	     3
+#define SEED	     1 /* of the order and of the intervals: runs are to be repeatable */
 
 struct command {
 	const char *label;
-	int status;
+	unsigned int status;
 	char *argv[MAX_WORDS + 1];
 	double *sample; /* one a round */
 	double *cpu_us; /* user and system time of the process, one a round */
-	double cpu_median_us;
-	double median, low, high;	     /* quartiles */
-	double ratio, ratio_low, ratio_high; /* to the first command */
+};
+
+/* A ratio that was asked for besides those to the first. */
+struct pair {
+	const char *label; /* as it was typed */
+	const struct command *of, *to;
 };
 
 struct interleave {
-	unsigned int rounds, nr;
+	unsigned int rounds, nr, nr_pairs;
 	bool printed_value;
 	const char *unit, *json;
 	struct command command[MAX_COMMANDS];
-	uint64_t random;
+	struct pair pair[MAX_COMMANDS];
+	struct prng prng;
 };
-
-/* xorshift64 (Marsaglia, 2003): any fair shuffle will do, and runs are to be repeatable. */
-static unsigned int random_below(struct interleave *il, unsigned int n)
-{
-	il->random ^= il->random << 13;
-	il->random ^= il->random >> 7;
-	il->random ^= il->random << 17;
-	return (unsigned int)(il->random % n);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Of `n` sorted values. */
-static double quantile(const double *sorted, unsigned int n, double q)
-{
-	double at = q * (n - 1);
-	unsigned int i = (unsigned int)at;
-
-	return i + 1 < n ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
-}
 
 static double now_us(void)
 {
@@ -94,7 +83,8 @@ static double measure(const struct interleave *il, const struct command *command
 	struct rusage usage;
 	char text[64] = "";
 	int out[2], status, ret;
-	double start, end;
+	double start, end, value;
+	char *rest;
 	pid_t pid;
 
 	if (pipe2(out, O_CLOEXEC) < 0)
@@ -107,8 +97,10 @@ static double measure(const struct interleave *il, const struct command *command
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	start = now_us();
 	ret = posix_spawn(&pid, command->argv[0], &actions, NULL, command->argv, environ);
-	if (ret != 0 || wait4(pid, &status, 0, &usage) < 0)
-		errx(1, "%s: %s", command->argv[0], strerror(ret));
+	if (ret != 0)
+		errx(1, "%s: cannot start: %s", command->argv[0], strerror(ret));
+	if (wait4(pid, &status, 0, &usage) < 0)
+		err(1, "%s: wait4", command->argv[0]);
 	end = now_us();
 	*cpu_us = timeval_us(usage.ru_utime) + timeval_us(usage.ru_stime);
 	posix_spawn_file_actions_destroy(&actions);
@@ -116,25 +108,25 @@ static double measure(const struct interleave *il, const struct command *command
 	if (il->printed_value && read(out[0], text, sizeof(text) - 1) <= 0)
 		errx(1, "%s: printed nothing", command->label);
 	close(out[0]);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != command->status)
+	if (!WIFEXITED(status) || (unsigned int)WEXITSTATUS(status) != command->status)
 		errx(1, "%s: ended with wait status 0x%x", command->label, (unsigned int)status);
-	return il->printed_value ? atof(text) : end - start;
+	if (!il->printed_value)
+		return end - start;
+	value = strtod(text, &rest);
+	if (rest == text || !isfinite(value) || value < 0)
+		errx(1, "%s: printed \"%s\" in place of a number", command->label, text);
+	return value;
 }
 
 static void run_rounds(struct interleave *il)
 {
-	unsigned int order[MAX_COMMANDS];
+	size_t order[MAX_COMMANDS];
 	double cpu_us;
 
 	for (unsigned int i = 0; i < il->nr * WARM_UP; i++)
 		measure(il, &il->command[i % il->nr], &cpu_us);
 	for (unsigned int round = 0; round < il->rounds; round++) {
-		for (unsigned int i = 0; i < il->nr; i++) { /* Fisher-Yates, inside out */
-			unsigned int k = random_below(il, i + 1);
-
-			order[i] = order[k];
-			order[k] = i;
-		}
+		prng_shuffle(&il->prng, order, il->nr);
 		for (unsigned int i = 0; i < il->nr; i++) {
 			struct command *command = &il->command[order[i]];
 
@@ -143,94 +135,97 @@ static void run_rounds(struct interleave *il)
 	}
 }
 
-static double *sorted_copy(const double *values, unsigned int n)
+static void estimate_ratio(const struct interleave *il, const struct command *of,
+			   const struct command *to, struct estimate *ratio)
 {
-	double *copy = malloc(n * sizeof(*copy));
-
-	if (copy == NULL)
-		err(1, "malloc");
-	memcpy(copy, values, n * sizeof(*copy));
-	qsort(copy, n, sizeof(*copy), compare);
-	return copy;
+	stats_estimate_ratio(of->sample, to->sample, il->rounds, SEED, ratio);
 }
 
-/* The ratio of medians over rounds drawn with replacement, the same rounds for both. */
-static double resample(struct interleave *il, const struct command *command, double *scratch)
+/* ---- what is said ---- */
+
+static void print_table(const struct interleave *il)
 {
-	double *a = scratch, *b = scratch + il->rounds;
+	struct estimate ratio;
 
-	for (unsigned int i = 0; i < il->rounds; i++) {
-		unsigned int round = random_below(il, il->rounds);
-
-		a[i] = il->command[0].sample[round];
-		b[i] = command->sample[round];
-	}
-	qsort(a, il->rounds, sizeof(*a), compare);
-	qsort(b, il->rounds, sizeof(*b), compare);
-	return quantile(b, il->rounds, 0.5) / quantile(a, il->rounds, 0.5);
-}
-
-static void summarise(struct interleave *il)
-{
-	double *scratch = malloc(2 * il->rounds * sizeof(*scratch));
-	double *ratio = malloc(RESAMPLES * sizeof(*ratio));
-
-	if (scratch == NULL || ratio == NULL)
-		err(1, "malloc");
-	for (unsigned int i = 0; i < il->nr; i++) {
-		struct command *command = &il->command[i];
-		double *sorted = sorted_copy(command->sample, il->rounds);
-		double *sorted_cpu = sorted_copy(command->cpu_us, il->rounds);
-
-		command->median = quantile(sorted, il->rounds, 0.5);
-		command->low = quantile(sorted, il->rounds, 0.25);
-		command->high = quantile(sorted, il->rounds, 0.75);
-		command->cpu_median_us = quantile(sorted_cpu, il->rounds, 0.5);
-		free(sorted);
-		free(sorted_cpu);
-		for (unsigned int k = 0; k < RESAMPLES; k++)
-			ratio[k] = resample(il, command, scratch);
-		qsort(ratio, RESAMPLES, sizeof(*ratio), compare);
-		command->ratio = command->median / il->command[0].median;
-		command->ratio_low = quantile(ratio, RESAMPLES, 0.025);
-		command->ratio_high = quantile(ratio, RESAMPLES, 0.975);
-	}
-	free(scratch);
-	free(ratio);
-}
-
-static void report(const struct interleave *il)
-{
-	FILE *json = il->json != NULL ? fopen(il->json, "w") : NULL;
-
-	if (il->json != NULL && json == NULL)
-		err(1, "%s", il->json);
 	printf("%-28s %10s %21s %7s %15s %9s\n", "", "median", "quartiles", "ratio", "95% interval",
 	       il->printed_value ? "" : "CPU time");
-	if (json != NULL)
-		fprintf(json, "{\"unit\": \"%s\", \"rounds\": %u, \"rows\": [", il->unit,
-			il->rounds);
 	for (unsigned int i = 0; i < il->nr; i++) {
 		const struct command *c = &il->command[i];
 
-		printf("%-28s %10.0f %10.0f %10.0f %7.3f %7.3f %7.3f", c->label, c->median, c->low,
-		       c->high, c->ratio, c->ratio_low, c->ratio_high);
+		estimate_ratio(il, c, &il->command[0], &ratio);
+		printf("%-28s %10.0f %10.0f %10.0f %7.3f %7.3f %7.3f", c->label,
+		       stats_median(c->sample, il->rounds),
+		       stats_quantile(c->sample, il->rounds, 0.25),
+		       stats_quantile(c->sample, il->rounds, 0.75), ratio.median, ratio.lo,
+		       ratio.hi);
 		if (!il->printed_value)
-			printf(" %9.0f", c->cpu_median_us);
+			printf(" %9.0f", stats_median(c->cpu_us, il->rounds));
 		printf("\n");
-		if (json != NULL)
-			fprintf(json,
-				"%s\n  {\"label\": \"%s\", \"median\": %.3f, \"q1\": %.3f, \"q3\": "
-				"%.3f, \"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f, "
-				"\"cpu_us\": %.0f}",
-				i > 0 ? "," : "", c->label, c->median, c->low, c->high, c->ratio,
-				c->ratio_low, c->ratio_high, c->cpu_median_us);
+	}
+	for (unsigned int i = 0; i < il->nr_pairs; i++) {
+		estimate_ratio(il, il->pair[i].of, il->pair[i].to, &ratio);
+		printf("%-61s %7.3f %7.3f %7.3f\n", il->pair[i].label, ratio.median, ratio.lo,
+		       ratio.hi);
 	}
 	printf("(%s; %u rounds, interleaved in random order)\n", il->unit, il->rounds);
-	if (json != NULL) {
-		fprintf(json, "\n]}\n");
-		fclose(json);
+}
+
+static void write_ratio(FILE *json, const struct estimate *ratio)
+{
+	fprintf(json, "\"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f", ratio->median,
+		ratio->lo, ratio->hi);
+}
+
+static void write_json(FILE *json, const struct interleave *il)
+{
+	struct estimate ratio;
+
+	fprintf(json, "{\"unit\": \"%s\", \"rounds\": %u, \"rows\": [", il->unit, il->rounds);
+	for (unsigned int i = 0; i < il->nr; i++) {
+		const struct command *c = &il->command[i];
+
+		fprintf(json,
+			"%s\n  {\"label\": \"%s\", \"median\": %.3f, \"q1\": %.3f, \"q3\": %.3f, "
+			"\"cpu_us\": %.0f, ",
+			i > 0 ? "," : "", c->label, stats_median(c->sample, il->rounds),
+			stats_quantile(c->sample, il->rounds, 0.25),
+			stats_quantile(c->sample, il->rounds, 0.75),
+			stats_median(c->cpu_us, il->rounds));
+		estimate_ratio(il, c, &il->command[0], &ratio);
+		write_ratio(json, &ratio);
+		fprintf(json, "}");
 	}
+	fprintf(json, "\n], \"pairs\": [");
+	for (unsigned int i = 0; i < il->nr_pairs; i++) {
+		fprintf(json, "%s\n  {\"label\": \"%s\", ", i > 0 ? "," : "", il->pair[i].label);
+		estimate_ratio(il, il->pair[i].of, il->pair[i].to, &ratio);
+		write_ratio(json, &ratio);
+		fprintf(json, "}");
+	}
+	fprintf(json, "\n]}\n");
+}
+
+static void save_json(const struct interleave *il)
+{
+	FILE *json = fopen(il->json, "w");
+	bool failed;
+
+	if (json == NULL)
+		err(1, "%s", il->json);
+	write_json(json, il);
+	failed = fflush(json) != 0 || ferror(json) != 0;
+	if (fclose(json) != 0 || failed)
+		err(1, "%s: cannot write", il->json);
+}
+
+/* ---- what is asked ---- */
+
+/* It goes into JSON as it is. */
+static void check_label(const char *label)
+{
+	for (const char *at = label; *at != '\0'; at++)
+		if (*at == '"' || *at == '\\' || *at < ' ' || *at > '~')
+			errx(2, "%s: a label has printable ASCII without \" and \\", label);
 }
 
 static void parse_command(struct interleave *il, char *text)
@@ -240,50 +235,88 @@ static void parse_command(struct interleave *il, char *text)
 	unsigned int words = 0;
 
 	if (equals == NULL || il->nr == MAX_COMMANDS)
-		errx(2, "%s: not LABEL=COMMAND, or too many", text);
+		errx(2, "%s: not LABEL=COMMAND, or more than %d of them", text, MAX_COMMANDS);
 	command = &il->command[il->nr++];
 	*equals = '\0';
 	command->label = text;
 	slash = strrchr(text, '/');
 	if (slash != NULL) {
 		*slash = '\0';
-		command->status = atoi(slash + 1);
+		if (parse_uint(slash + 1, 0, 255, &command->status) != 0)
+			errx(2, "%s/%s: give an exit status from 0 to 255", text, slash + 1);
 	}
+	check_label(command->label);
 	for (char *word = strtok(equals + 1, " "); word != NULL; word = strtok(NULL, " ")) {
 		if (words == MAX_WORDS)
-			errx(2, "%s: too many words", command->label);
+			errx(2, "%s: more than %d words", command->label, MAX_WORDS);
 		command->argv[words++] = word;
 	}
-	command->sample = malloc(il->rounds * sizeof(*command->sample));
-	command->cpu_us = malloc(il->rounds * sizeof(*command->cpu_us));
-	if (words == 0 || command->sample == NULL || command->cpu_us == NULL)
+	if (words == 0)
 		errx(2, "%s: no command", command->label);
+	command->sample = xcalloc(il->rounds, sizeof(*command->sample));
+	command->cpu_us = xcalloc(il->rounds, sizeof(*command->cpu_us));
+}
+
+static const struct command *find_command(const struct interleave *il, const char *label,
+					  size_t length)
+{
+	for (unsigned int i = 0; i < il->nr; i++)
+		if (strlen(il->command[i].label) == length &&
+		    memcmp(il->command[i].label, label, length) == 0)
+			return &il->command[i];
+	errx(2, "-p: no command has the label \"%.*s\"", (int)length, label);
+}
+
+static void find_pairs(struct interleave *il)
+{
+	for (unsigned int i = 0; i < il->nr_pairs; i++) {
+		struct pair *pair = &il->pair[i];
+		const char *to = strstr(pair->label, " to ");
+
+		if (to == NULL)
+			errx(2, "-p \"%s\": give \"LABEL to LABEL\"", pair->label);
+		pair->of = find_command(il, pair->label, (size_t)(to - pair->label));
+		pair->to = find_command(il, to + 4, strlen(to + 4));
+	}
+}
+
+static void parse_options(struct interleave *il, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "n:vu:p:o:")) != -1) {
+		if (c == 'n' && parse_uint(optarg, 2, MAX_ROUNDS, &il->rounds) != 0)
+			errx(2, "-n %s: give a number from 2 to %d", optarg, MAX_ROUNDS);
+		else if (c == 'v')
+			il->printed_value = true;
+		else if (c == 'u')
+			il->unit = optarg;
+		else if (c == 'o')
+			il->json = optarg;
+		else if (c == 'p' && il->nr_pairs < MAX_COMMANDS)
+			il->pair[il->nr_pairs++].label = optarg;
+		else if (c != 'n')
+			optind = argc;
+	}
+	if (optind >= argc)
+		errx(2, "usage: interleave [-n ROUNDS] [-v] [-u UNIT] [-p \"LABEL to LABEL\"]... "
+			"[-o FILE.json] LABEL[/STATUS]=COMMAND...");
+	check_label(il->unit);
 }
 
 int main(int argc, char **argv)
 {
-	struct interleave il = {.rounds = 100, .unit = "us", .random = 88172645463325252ull};
-	int c;
+	static struct interleave il = {.rounds = 100, .unit = "us", .prng = {SEED}};
 
-	while ((c = getopt(argc, argv, "n:vu:o:")) != -1) {
-		if (c == 'n')
-			il.rounds = (unsigned int)atoi(optarg);
-		else if (c == 'v')
-			il.printed_value = true;
-		else if (c == 'u')
-			il.unit = optarg;
-		else if (c == 'o')
-			il.json = optarg;
-		else
-			optind = argc;
-	}
-	if (optind >= argc || il.rounds < 2)
-		errx(2, "usage: interleave [-n ROUNDS] [-v] [-u UNIT] [-o FILE.json] "
-			"LABEL[/STATUS]=COMMAND...");
+	parse_options(&il, argc, argv);
 	for (int i = optind; i < argc; i++)
 		parse_command(&il, argv[i]);
+	find_pairs(&il);
 	run_rounds(&il);
-	summarise(&il);
-	report(&il);
+	print_table(&il);
+	if (fflush(stdout) != 0)
+		err(1, "standard output");
+	if (il.json != NULL)
+		save_json(&il);
 	return 0;
 }
