@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tests/unit/checked_mutex.h"
 #include "vmm/core/device.h"
 
 struct fixture {

@@ -36,6 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/checked_mutex.h"
 #include "vmm/core/device.h"
 #include "virtio/mmio.h"
 #include "virtio/vdev.h"

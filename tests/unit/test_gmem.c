@@ -66,9 +66,11 @@ static void regions_come_ascending_disjoint_and_in_64_bits(void **state)
 		{UINT64_MAX, 1, -EINVAL},	  /* overlaps it */
 	};
 	static uint8_t byte;
-	struct gmem mem = {0};
+	struct gmem mem = {0}, smallest = {0};
 
 	(void)state;
+	assert_int_equal(gmem_add(&smallest, gpa(0), 0, &byte), -EINVAL);
+	assert_int_equal(gmem_add(&smallest, gpa(0), 1, &byte), 0);
 	assert_int_equal(gmem_add(&mem, gpa(0x1000), PAGE, &byte), 0);
 	for (size_t i = 0; i < NR_OF(cases); i++)
 		assert_int_equal(gmem_add(&mem, gpa(cases[i].start), cases[i].size_bytes, &byte),
