@@ -18,7 +18,8 @@ CASTS = ("ImplicitCastExpr", "ParenExpr")
 OPAQUE = ("ConstantExpr", "UnaryExprOrTypeTraitExpr", "OffsetOfExpr", "StaticAssertDecl", "GCCAsmStmt",
           "GenericSelectionExpr", "RecordDecl", "EnumDecl", "TypedefDecl")
 # More memory than is needed, and what glibc does nothing in: no test can see the difference.
-UNSEEN = ("calloc", "xcalloc", "pthread_mutex_init", "pthread_mutex_destroy")
+UNSEEN = ("calloc", "xcalloc", "pthread_mutex_init", "pthread_mutex_destroy", "pthread_cond_destroy",
+          "pthread_condattr_init", "pthread_condattr_destroy")
 # How a mutant is put into the program: see schema.py.
 TRUTH, VALUE, STATEMENT = range(3)
 
@@ -48,8 +49,8 @@ class File:
         self.found, self.seen, self.now = [], set(), None
         for node in json.loads(out)["inner"]:
             self.locate(node)
-            body = node.get("inner", [])[-1:]
-            if node["kind"] == "FunctionDecl" and node["mine"] and body and body[0]["kind"] == "CompoundStmt":
+            body = [c for c in node.get("inner", []) if c.get("kind") == "CompoundStmt"]
+            if node["kind"] == "FunctionDecl" and node["mine"] and body:
                 self.function = node["name"]
                 self.body = body[0]
                 self.statements(body[0])
@@ -249,7 +250,7 @@ class File:
                 self.add(TRUTH, *span, "!(%s)" % self.src[slice(*span)])
         self.value(node)
 
-    def value(self, node):
+    def value(self, node, ignored=False):
         kind = node.get("kind")
         if kind is None or kind in OPAQUE:
             return
@@ -269,7 +270,7 @@ class File:
         if span and kind in ("BinaryOperator", "CompoundAssignOperator"):
             self.binary(node, span, *inner)
         elif span and kind == "UnaryOperator":
-            self.unary(node, span)
+            self.unary(node, span, ignored)
         if kind == "BinaryOperator" and node["opcode"] in LOGIC:
             for child in inner:
                 self.condition(child)
@@ -281,7 +282,7 @@ class File:
             self.statements(inner[0])
         else:
             for child in inner:
-                self.value(child)
+                self.value(child, ignored=node.get("castKind") == "ToVoid")
 
     def constant(self, node, kind):
         where = (node.get("range") or {}).get("begin") or {}
@@ -316,7 +317,7 @@ class File:
                 continue
             self.add(VALUE, *span, "%s %s %s" % (self.src[slice(*a)], new, self.src[slice(*b)]))
 
-    def unary(self, node, span):
+    def unary(self, node, span, ignored):
         op, text = node["opcode"], self.src[slice(*span)]
         if op in ("++", "--"):
             new = {"++": "--", "--": "++"}[op]
@@ -324,7 +325,7 @@ class File:
                 self.add(VALUE, *span, text[:-2] + new)
             elif text.startswith(op):
                 self.add(VALUE, *span, new + text[2:])
-        elif op == "!" and text.startswith("!"):
+        elif op == "!" and text.startswith("!") and not ignored:
             self.add(VALUE, *span, "!!" + text[1:])
         elif op == "~" and text.startswith("~"):
             self.add(VALUE, *span, text[1:])

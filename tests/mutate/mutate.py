@@ -34,6 +34,7 @@ FOLDERS = {
 FLAGS = ["-I.", "-D_GNU_SOURCE", '-DTINYVMM_VERSION="0"', "-std=gnu11"]
 LIBS = ["-lcmocka", "-lfdt", "-laio", "-lz", "-ljansson", "-lm"]
 SAN = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+SANITIZED_TESTS = 6  # those that fit best; they are slower
 KILLED, SURVIVED, UNREACHED, REFUSED = "killed", "survived", "not reached", "did not compile"
 
 
@@ -127,20 +128,20 @@ class FileRun:
         seen = program + ".seen"
         with open(seen, "wb") as f:
             f.truncate(schema.SIZE)
-        came, seconds = runner.run(program, self.dir + "/tmp", seen=seen)
+        came, seconds, cpu = runner.run(program, self.dir + "/tmp", seen=seen)
         if came != runner.PASSED:
             sys.exit("mutate.py: %s fails without a mutant of %s" % (program, self.path))
         with open(seen, "rb") as f:
             reached = {n for n, byte in enumerate(f.read()) if byte}
-        return {"program": program, "seconds": seconds, "reached": reached}
+        return {"program": program, "seconds": seconds, "usual": (seconds, cpu), "reached": reached}
 
     def judge(self, number, tests):
         """(status, test) of one mutant."""
         stem = os.path.basename(self.path)[:-2]
         order = sorted((stem not in name, t["seconds"], name) for name, t in tests.items() if number in t["reached"])
-        for _, seconds, name in order:
-            came, _ = runner.run(tests[name]["program"], self.dir + "/tmp", number, usual_seconds=seconds,
-                                 address_space=(16 << 30) if tests is self.tests else 0)
+        for _, _, name in order:
+            came, _, _ = runner.run(tests[name]["program"], self.dir + "/tmp", number, usual=tests[name]["usual"],
+                                    address_space=(16 << 30) if tests is self.tests else 0)
             if came != runner.PASSED:
                 return (KILLED if came == runner.FAILED else runner.TIMED_OUT), name
         return (SURVIVED if order else UNREACHED), None
@@ -153,7 +154,9 @@ class FileRun:
         numbered = [(n, m) for n, m in enumerate(self.mutants, 1) if n not in self.refused]
         if not self.builder.compiles(numbered, SAN, self.dir + "/file-san.o"):
             raise RuntimeError("%s: does not compile with sanitizers" % self.path)
-        names = [n for n, t in self.tests.items() if t["reached"] & numbers]
+        stem = os.path.basename(self.path)[:-2]
+        names = sorted((n for n, t in self.tests.items() if t["reached"] & numbers),
+                       key=lambda n: (stem not in n, self.tests[n]["seconds"]))[:SANITIZED_TESTS]
         self.sanitized = dict(self.each(lambda n: self.measured("san", n), names))
 
     def run(self, numbers, record):
@@ -241,7 +244,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--list", action="store_true", help="show the mutants, run nothing")
-    parser.add_argument("--slow", type=float, default=3.0, metavar="SECONDS", help="leave out tests that take longer")
+    parser.add_argument("--slow", type=float, default=8.0, metavar="SECONDS", help="leave out tests that take longer")
     args = parser.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     if os.geteuid() == 0 and "MUTATE_ALONE" not in os.environ and shutil.which("unshare"):

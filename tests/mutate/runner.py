@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 
-IDLE_SECONDS = 4
+IDLE_SECONDS = 2.5
 PR_SET_PDEATHSIG = 1
 PASSED, FAILED, TIMED_OUT = "passed", "failed", "timed out"
 
@@ -45,30 +45,31 @@ def limit(cpu_seconds, address_space):
         resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
 
 
-def run(program, tmp, mutant=0, seen=None, usual_seconds=60.0, address_space=0):
-    """(what came of it, seconds); `usual_seconds` is how long the program takes without a mutant."""
+def run(program, tmp, mutant=0, seen=None, usual=(20.0, 60.0), address_space=0):
+    """(what came of it, seconds, seconds of CPU time); `usual`: both as they are without a mutant."""
     env = {**os.environ, "MUTANT": str(mutant), "TMPDIR": tmp}
     if seen:
         env["MUTANT_SEEN"] = seen
-    cpu_seconds = int(usual_seconds * 4) + 1
+    usual_seconds, usual_cpu = usual
     start = time.monotonic()
     with subprocess.Popen([program], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True,
-                          preexec_fn=lambda: limit(cpu_seconds, address_space)) as child:
-        status = wait(child, start + 10 * usual_seconds + 20, max(IDLE_SECONDS, 2 * usual_seconds))
+                          preexec_fn=lambda: limit(int(4 * usual_cpu) + 1, address_space)) as child:
+        cpu = wait(child, start + 10 * usual_seconds + 20, max(IDLE_SECONDS, 2 * usual_seconds))
         try:
             os.killpg(child.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
     took = time.monotonic() - start
-    if status is None or status == -signal.SIGXCPU or (status == -signal.SIGKILL and took > cpu_seconds):
-        return TIMED_OUT, took
-    return (PASSED if status == 0 else FAILED), took
+    if cpu is None or child.returncode == -signal.SIGXCPU or (child.returncode == -signal.SIGKILL and cpu >= 1):
+        return TIMED_OUT, took, 0
+    return (PASSED if child.returncode == 0 else FAILED), took, cpu
 
 
 def wait(child, until, idle_seconds):
-    """The status, or None where it had to be ended."""
+    """Sets child.returncode; the CPU time that it took, or None where it had to be ended."""
     fd = os.pidfd_open(child.pid)
+    ended = False
     try:
         poll = select.poll()
         poll.register(fd, select.POLLIN)
@@ -80,8 +81,9 @@ def wait(child, until, idle_seconds):
                 before, ran = ticks, now
             if now - ran > idle_seconds or now > until:
                 os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-                return None
-        return child.wait()
+                ended = True
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return None if ended else usage.ru_utime + usage.ru_stime
     finally:
         os.close(fd)
