@@ -2,8 +2,9 @@
 /*
  * virtio-net (virtio 1.2, section 5.1) on a TAP, served from the I/O thread.
  *
- * The header of a packet is the same on both sides, so it passes through with the packet; the
- * host's network stack takes on what the guest left undone, and the other way round, as negotiated.
+ * The header of a packet is the same on both sides, so it passes through with the packet, once it
+ * has been judged; the host's network stack takes on what the guest left undone, and the other way
+ * round, as negotiated.
  *
  * No packet is dropped for want of room: without receive buffers the TAP is not listened to until
  * the driver brings some (its own queue fills then, as a network card's would), and a TAP that
@@ -20,10 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "virtio/net_io.h"
 #include "vmm/core/array.h"
+
+/* Starts of the device in one second; more are refused. */
+#define NET_STARTS_PER_SECOND 16
 
 /* ---- events ---- */
 
@@ -94,9 +98,11 @@ static void transmit_again(struct vdev_event *event, uint32_t epoll_events)
 
 static void link_changed(struct vdev_event *event, uint32_t epoll_events)
 {
+	struct net *net = (struct net *)event->vdev;
+
 	(void)epoll_events;
-	tap_link_events_drain(event->source.fd);
-	update_link((struct net *)event->vdev);
+	tap_link_events_drain(net->tap);
+	update_link(net);
 }
 
 static void net_notify(struct vdev *vdev, unsigned int queue)
@@ -129,47 +135,70 @@ static uint32_t accepted_offloads(const struct vdev *vdev)
 	return offloads | TUN_F_CSUM;
 }
 
+/*
+ * Each start may change the interface, which the kernel announces to the whole host, and takes
+ * locks that all interfaces share. A driver starts the device once in its life, or a few times.
+ */
+static bool may_start(struct net *net)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (net->start_second != (uint64_t)now.tv_sec) {
+		net->start_second = (uint64_t)now.tv_sec;
+		net->starts = 0;
+	}
+	return net->starts++ < NET_STARTS_PER_SECOND;
+}
+
+static int listen_to_host(struct net *net)
+{
+	int ret = vdev_event_watch(&net->link_changed, EPOLLIN);
+
+	if (ret < 0)
+		return ret;
+	ret = vdev_event_watch(&net->again, EPOLLIN);
+	if (ret < 0)
+		goto ignore_link;
+	net->rx_starved = !net->vdev.queue[NET_RX].enabled;
+	if (net->rx_starved)
+		return 0;
+	ret = vdev_event_watch(&net->tap_ready, EPOLLIN);
+	if (ret < 0)
+		goto ignore_again;
+	net->listening = EPOLLIN;
+	return 0;
+
+ignore_again:
+	vdev_event_ignore(&net->again);
+ignore_link:
+	vdev_event_ignore(&net->link_changed);
+	return ret;
+}
+
 static int net_activate(struct vdev *vdev)
 {
 	struct net *net = (struct net *)vdev;
 	int ret;
 
+	if (!may_start(net)) {
+		vdev_log(vdev, LOG_WARN, "the driver restarts it more than %d times in a second",
+			 NET_STARTS_PER_SECOND);
+		return -EBUSY;
+	}
 	net->listening = 0;
 	net->tap_is_gone = false;
 	net->tx_blocked = false;
 	net->packet_len = 0;
+	net->terms.features = vdev->features_driver;
+	net->terms.mtu = net->tap->mtu;
 	ret = tap_set_offloads(net->tap, accepted_offloads(vdev));
+	if (ret == 0)
+		ret = listen_to_host(net);
 	if (ret < 0)
 		return ret;
-	ret = tap_link_events_open();
-	if (ret < 0)
-		goto reset_offloads;
-	vdev_event_init(&net->link_changed, vdev, ret, link_changed);
-	ret = vdev_event_watch(&net->link_changed, EPOLLIN);
-	if (ret < 0)
-		goto close_link;
-	ret = vdev_event_watch(&net->again, EPOLLIN);
-	if (ret < 0)
-		goto remove_link;
-	net->rx_starved = !vdev->queue[NET_RX].enabled;
-	if (!net->rx_starved) {
-		ret = vdev_event_watch(&net->tap_ready, EPOLLIN);
-		if (ret < 0)
-			goto remove_again;
-		net->listening = EPOLLIN;
-	}
 	update_link(net);
 	return 0;
-
-remove_again:
-	vdev_event_ignore(&net->again);
-remove_link:
-	vdev_event_ignore(&net->link_changed);
-close_link:
-	close(net->link_changed.source.fd);
-reset_offloads:
-	(void)tap_set_offloads(net->tap, 0);
-	return ret;
 }
 
 static void net_deactivate(struct vdev *vdev)
@@ -180,9 +209,6 @@ static void net_deactivate(struct vdev *vdev)
 		vdev_event_ignore(&net->tap_ready);
 	vdev_event_ignore(&net->again);
 	vdev_event_ignore(&net->link_changed);
-	close(net->link_changed.source.fd);
-	/* Fails only for a TAP that is gone. */
-	(void)tap_set_offloads(net->tap, 0);
 	if (net->rx_dropped != 0 || net->tx_dropped != 0)
 		vdev_log(vdev, LOG_INFO,
 			 "dropped %" PRIu64 " received and %" PRIu64 " sent packets",
@@ -220,12 +246,14 @@ static uint64_t offered_features(const struct tap *tap)
 		{TUN_F_TSO6, VIRTIO_NET_F_GUEST_TSO6},
 		{TUN_F_TSO_ECN, VIRTIO_NET_F_GUEST_ECN},
 	};
-	/* A TAP with virtio-net headers takes these from anybody. */
+	/* A TAP with virtio-net headers takes these from any guest. */
 	uint64_t features = 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 |
 			    1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN |
 			    1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |
 			    1ull << VIRTIO_NET_F_MRG_RXBUF;
 
+	if (tap->mtu != 0)
+		features |= 1ull << VIRTIO_NET_F_MTU;
 	for (size_t i = 0; i < NR_OF(to_guest); i++) {
 		if ((tap->offloads & to_guest[i].offload) != 0)
 			features |= 1ull << to_guest[i].feature;
@@ -242,10 +270,12 @@ int net_create(const struct device_env *env, struct tap *tap, struct vdev **vdev
 		return -ENOMEM;
 	net->tap = tap;
 	vdev_event_init(&net->tap_ready, &net->vdev, tap->fd, tap_ready);
+	vdev_event_init(&net->link_changed, &net->vdev, tap->link_events, link_changed);
 	ret = vdev_event_open(&net->again, &net->vdev, transmit_again);
 	if (ret < 0)
 		goto free_net;
 	memcpy(net->config.mac, tap->mac, sizeof(net->config.mac));
+	net->config.mtu = htole16(tap->mtu);
 	net->config.status = htole16(tap_link_is_up(tap) ? VIRTIO_NET_S_LINK_UP : 0);
 	net->vdev.ops = &net_ops;
 	net->vdev.id = tap->ifname;

@@ -3,51 +3,18 @@
  * How virtio-net moves packets (virtio 1.2, sections 5.1.6.2 to 5.1.6.4).
  *
  *	receive:  TAP -> read(2) -> one buffer here -> as many chains as the packet needs
- *	transmit: chain -> writev(2) from guest RAM -> TAP
+ *	transmit: chain -> header judged -> writev(2) of the frame from guest RAM -> TAP
  */
 #include "virtio/net_io.h"
-#include "vmm/core/array.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "virtio/net_header.h"
+
 /* ---- receiving ---- */
-
-/*
- * 5.1.6.4.1: no offload that was not negotiated may be seen in a header. Packets that were queued
- * before the TAP was told of it may carry one. False: the packet cannot be given to this driver.
- */
-static bool admit_header(const struct net *net, struct virtio_net_hdr_v1 *header)
-{
-	static const struct {
-		uint8_t gso_type;
-		unsigned int feature;
-	} gso[] = {
-		{VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_F_GUEST_TSO4},
-		{VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_F_GUEST_TSO6},
-	};
-	const struct vdev *vdev = &net->vdev;
-	uint8_t type = header->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
-
-	if (!vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_CSUM)) {
-		if ((header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
-			return false;
-		header->flags = 0;
-	}
-	header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID;
-	if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return true;
-	if ((header->gso_type & VIRTIO_NET_HDR_GSO_ECN) != 0 &&
-	    !vdev_has_feature(vdev, VIRTIO_NET_F_GUEST_ECN))
-		return false;
-	for (size_t i = 0; i < NR_OF(gso); i++) {
-		if (gso[i].gso_type == type)
-			return vdev_has_feature(vdev, gso[i].feature);
-	}
-	return false;
-}
 
 /* Reads the next packet from the TAP into `packet`. False: there is none. */
 static bool fetch(struct net *net)
@@ -62,7 +29,8 @@ static bool fetch(struct net *net)
 		return false;
 	}
 	memcpy(&header, net->packet, sizeof(header));
-	if ((size_t)n < sizeof(header) || !admit_header(net, &header)) {
+	if ((size_t)n < sizeof(header) ||
+	    !net_header_admit_received(&net->terms, &header, (size_t)n - sizeof(header))) {
 		net->rx_dropped++;
 		return true;
 	}
@@ -168,16 +136,33 @@ void net_receive(struct net *net)
 
 /* ---- transmitting ---- */
 
+/*
+ * Describes the packet in `chain` in `iov`: a copy of its header, which was judged, and the frame
+ * where it is. Their number, or 0: the host must not see it.
+ */
+static int describe_packet(struct net *net, struct vchain *chain)
+{
+	struct virtio_net_hdr_v1 *header = &net->tx_header;
+	size_t frame_len;
+	int nr;
+
+	if (chain->readable_bytes > NET_PACKET_MAX)
+		return 0;
+	frame_len = (size_t)chain->readable_bytes - vchain_read(chain, header, sizeof(*header));
+	if (!net_header_admit_sent(&net->terms, header, frame_len))
+		return 0;
+	net->iov[0] = (struct iovec){.iov_base = header, .iov_len = sizeof(*header)};
+	nr = vchain_iov_readable(chain, frame_len, net->iov + 1, VIRTQ_MAX_SIZE);
+	return nr > 0 ? nr + 1 : 0;
+}
+
 /* Sends the packet in `chain`. False: the TAP takes no more now. */
 static bool send_packet(struct net *net, struct vchain *chain)
 {
-	int nr = -EMSGSIZE;
+	int nr = describe_packet(net, chain);
 	ssize_t n;
 
-	if (chain->readable_bytes <= NET_PACKET_MAX)
-		nr = vchain_iov_readable(chain, (size_t)chain->readable_bytes, net->iov,
-					 VIRTQ_MAX_SIZE);
-	if (nr < 0 || net->tap_is_gone) {
+	if (nr == 0 || net->tap_is_gone) {
 		net->tx_dropped++;
 		return true;
 	}
@@ -189,8 +174,8 @@ static bool send_packet(struct net *net, struct vchain *chain)
 	if (errno == EAGAIN)
 		return false;
 	/*
-	 * The kernel checks the header and the packet (EINVAL), and takes nothing while the
-	 * interface is down (EIO). The wire loses packets too.
+	 * The kernel checks the header and the packet once more (EINVAL), and takes nothing while
+	 * the interface is down (EIO). The wire loses packets too.
 	 */
 	net->tx_dropped++;
 	if (errno == EBADFD)

@@ -6,11 +6,11 @@
 #ifndef VIRTIO_NET_IO_H
 #define VIRTIO_NET_IO_H
 
-#include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "virtio/net_header.h"
 #include "virtio/tap.h"
 #include "virtio/vdev.h"
 
@@ -25,22 +25,26 @@
 
 struct net {
 	struct vdev vdev; /* first */
-	const struct tap *tap;
+	struct tap *tap;
 	struct virtio_net_config config;
 	struct vdev_event tap_ready;
-	struct vdev_event link_changed; /* interfaces of the host change */
+	struct vdev_event link_changed; /* something about the TAP's interface */
 	struct vdev_event again;	/* transmit continues after a round */
+	uint64_t start_second;		/* of the last activation, by the monotonic clock */
+	unsigned int starts;		/* in that second */
 
 	/* Between activate and deactivate. */
 	uint32_t listening; /* what the TAP is in the event loop for; 0: it is not there */
-	bool tap_is_gone;   /* somebody deleted it */
+	bool tap_is_gone;   /* it was deleted */
 	bool rx_starved;    /* wait for receive buffers */
 	bool tx_blocked;    /* wait for the TAP */
+	struct net_terms terms;
 	uint64_t rx_dropped, tx_dropped;
 	size_t packet_len; /* a packet from the TAP that waits for buffers; 0: none */
 	uint8_t packet[NET_PACKET_MAX];
 	struct vchain chain[2];
-	struct iovec iov[VIRTQ_MAX_SIZE];
+	struct virtio_net_hdr_v1 tx_header;
+	struct iovec iov[1 + VIRTQ_MAX_SIZE]; /* the header, and the frame */
 };
 
 /* After a guest fault nothing is served until the reset. */

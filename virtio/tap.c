@@ -6,12 +6,15 @@
  */
 #include "virtio/tap.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,12 +22,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/array.h"
 #include "vmm/core/parse.h"
 
 /* What a guest may ask for: checksums, and TCP segments of up to 64 KiB. */
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
 #define LINK_EVENTS_AT_ONCE 64
+#define MIN_MTU		    68 /* virtio 1.2, 5.1.4.1 */
 
 /* ---- options ---- */
 
@@ -218,9 +223,59 @@ static int prepare(struct tap *tap)
 
 	if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) < 0)
 		return -errno;
-	if (ioctl(tap->fd, TUNSETOFFLOAD, (unsigned long)TAP_OFFLOADS) == 0)
+	if (ioctl(tap->fd, TUNSETOFFLOAD, (unsigned long)TAP_OFFLOADS) == 0) {
 		tap->offloads = TAP_OFFLOADS;
+		tap->offloads_on = TAP_OFFLOADS;
+	}
 	return tap_set_offloads(tap, 0);
+}
+
+/* 5.1.4.1: an MTU that is offered is at least 68; no TAP has less, and none more than 65,535. */
+static int read_mtu(struct tap *tap)
+{
+	struct ifreq ifr = {0};
+	int ret;
+
+	memcpy(ifr.ifr_name, tap->ifname, sizeof(ifr.ifr_name));
+	ret = interface_ioctl(SIOCGIFMTU, &ifr);
+	if (ret == 0 && ifr.ifr_mtu >= MIN_MTU && ifr.ifr_mtu <= UINT16_MAX)
+		tap->mtu = (uint16_t)ifr.ifr_mtu;
+	return ret;
+}
+
+/*
+ * Lets pass what rtnetlink(7) says of one interface: a message is a nlmsghdr and then an ifinfomsg.
+ * What a filter loads is in network byte order.
+ */
+static int filter_events(int fd, unsigned int ifindex)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 NLMSG_HDRLEN + offsetof(struct ifinfomsg, ifi_index)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(ifindex), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = {.len = NR_OF(code), .filter = code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
+											   : 0;
+}
+
+/* The interfaces of others change all the time; this one's changes are all that wakes us. */
+static int open_link_events(struct tap *tap)
+{
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	int ret;
+
+	tap->link_events =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (tap->link_events < 0)
+		return -errno;
+	ret = filter_events(tap->link_events, if_nametoindex(tap->ifname));
+	if (ret == 0 && bind(tap->link_events, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ret = -errno;
+	return ret;
 }
 
 static int choose_mac(struct tap *tap, const struct tap_options *options)
@@ -240,6 +295,7 @@ int tap_open(struct tap *tap, const struct tap_options *options, struct err *err
 	int ret;
 
 	memset(tap, 0, sizeof(*tap));
+	tap->link_events = -1;
 	tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tap->fd < 0) {
 		ret = open_failed(errno, err);
@@ -251,6 +307,10 @@ int tap_open(struct tap *tap, const struct tap_options *options, struct err *err
 	ret = prepare(tap);
 	if (ret == 0 && tap->created)
 		ret = set_up(tap);
+	if (ret == 0)
+		ret = read_mtu(tap);
+	if (ret == 0)
+		ret = open_link_events(tap);
 	if (ret == 0)
 		ret = choose_mac(tap, options);
 	if (ret < 0) {
@@ -268,18 +328,27 @@ name_option:
 
 void tap_close(struct tap *tap)
 {
+	/* An interface that stays is left as it was found: fails only for one that is gone. */
+	if (!tap->created && tap->fd >= 0)
+		(void)tap_set_offloads(tap, 0);
+	if (tap->link_events >= 0)
+		close(tap->link_events);
 	close(tap->fd);
+	tap->link_events = -1;
 	tap->fd = -1;
 }
 
 /* ---- in use ---- */
 
-int tap_set_offloads(const struct tap *tap, uint32_t offloads)
+int tap_set_offloads(struct tap *tap, uint32_t offloads)
 {
-	if (tap->offloads == 0) /* all that can be, is off */
-		return 0;
 	offloads &= tap->offloads;
-	return ioctl(tap->fd, TUNSETOFFLOAD, (unsigned long)offloads) < 0 ? -errno : 0;
+	if (offloads == tap->offloads_on)
+		return 0;
+	if (ioctl(tap->fd, TUNSETOFFLOAD, (unsigned long)offloads) < 0)
+		return -errno;
+	tap->offloads_on = offloads;
+	return 0;
 }
 
 bool tap_link_is_up(const struct tap *tap)
@@ -296,29 +365,14 @@ bool tap_link_is_up(const struct tap *tap)
 	return ret == 0 && (ifr.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
 }
 
-int tap_link_events_open(void)
-{
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	return fd;
-}
-
-void tap_link_events_drain(int fd)
+void tap_link_events_drain(const struct tap *tap)
 {
 	char ignored[64];
 
-	/* What they say is asked for afterwards. ENOBUFS only tells that some were lost. */
+	/* ENOBUFS only tells that some were lost. */
 	for (int i = 0; i < LINK_EVENTS_AT_ONCE; i++) {
-		if (recv(fd, ignored, sizeof(ignored), MSG_TRUNC) < 0 && errno != ENOBUFS)
+		if (recv(tap->link_events, ignored, sizeof(ignored), MSG_TRUNC) < 0 &&
+		    errno != ENOBUFS)
 			break;
 	}
 }

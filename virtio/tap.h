@@ -31,12 +31,15 @@ struct tap_options {
 int tap_parse_options(const char *value, struct tap_options *options, struct err *err);
 
 struct tap {
-	int fd; /* non-blocking */
+	int fd;		 /* non-blocking */
+	int link_events; /* readable when the interface may have changed */
 	char ifname[IFNAMSIZ];
 	bool created; /* by us, and set up: the user has only to give it an address or a bridge */
 	uint8_t mac[TAP_MAC_BYTES]; /* the guest's: as given, else locally administered and random
 				     */
+	uint16_t mtu;		    /* of the interface when it was opened */
 	uint32_t offloads;	    /* TUN_F_* that the host side agreed to, at most */
+	uint32_t offloads_on;	    /* and those that are on */
 };
 
 /*
@@ -47,17 +50,16 @@ struct tap {
 int tap_open(struct tap *tap, const struct tap_options *options, struct err *err);
 void tap_close(struct tap *tap);
 
-/* Tells the kernel which offloads the guest accepted (TUN_F_*). 0 or -errno. */
-int tap_set_offloads(const struct tap *tap, uint32_t offloads);
+/*
+ * Tells the kernel which offloads the guest accepted (TUN_F_*), unless it knows: it announces every
+ * change to the whole host. They stay on when the guest resets its device. 0 or -errno.
+ */
+int tap_set_offloads(struct tap *tap, uint32_t offloads);
 
 /* Is the interface up and running? For the guest's link status. */
 bool tap_link_is_up(const struct tap *tap);
 
-/*
- * A descriptor, the caller's to close, that becomes readable when an interface of this host may
- * have changed: empty it with tap_link_events_drain(), then ask tap_link_is_up(). Or -errno.
- */
-int tap_link_events_open(void);
-void tap_link_events_drain(int fd);
+/* Empties `link_events`; what they say, tap_link_is_up() is asked for afterwards. */
+void tap_link_events_drain(const struct tap *tap);
 
 #endif

@@ -16,11 +16,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -43,9 +45,11 @@ static struct {
 	_Atomic bool link_up;
 	int link_events;     /* an eventfd, as the device got it */
 	atomic_uint wakeups; /* of the event loop */
+	bool clock_stands;   /* instead of a second passing at each look at the monotonic clock */
+	_Atomic time_t second;
 } host;
 
-int tap_set_offloads(const struct tap *tap, uint32_t offloads)
+int tap_set_offloads(struct tap *tap, uint32_t offloads)
 {
 	(void)tap;
 	host.offloads = offloads;
@@ -58,17 +62,21 @@ bool tap_link_is_up(const struct tap *tap)
 	return host.link_up;
 }
 
-int tap_link_events_open(void)
-{
-	host.link_events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return host.link_events;
-}
-
-void tap_link_events_drain(int fd)
+void tap_link_events_drain(const struct tap *tap)
 {
 	eventfd_t count;
 
-	(void)!eventfd_read(fd, &count);
+	(void)!eventfd_read(tap->link_events, &count);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (clock != CLOCK_MONOTONIC)
+		return (int)syscall(SYS_clock_gettime, clock, now);
+	*now = (struct timespec){.tv_sec = host.second};
+	if (!host.clock_stands)
+		host.second++;
+	return 0;
 }
 
 /* Counts how often the event loop wakes up: a device that waits must not spin. */
@@ -94,6 +102,8 @@ static inline int create(void **state)
 	assert_non_null(m);
 	memset(&host, 0, sizeof(host));
 	host.link_up = true;
+	host.link_events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(host.link_events >= 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
 			 0);
 	assert_int_equal(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large)), 0);
@@ -102,6 +112,7 @@ static inline int create(void **state)
 		.fd = fd[0],
 		.ifname = "tap-test",
 		.mac = {0x52, 0x54, 0, 1, 2, 3},
+		.link_events = host.link_events,
 		.offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
 	};
 	m->wire = fd[1];
@@ -116,6 +127,7 @@ static inline int destroy(void **state)
 	if (m->plugged)
 		fake_guest_fini(&m->g);
 	close(m->tap.fd);
+	close(m->tap.link_events);
 	if (m->wire >= 0)
 		close(m->wire);
 	free(m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --net: its options, and the TAP behind it. Making interfaces takes root and /dev/net/tun; those
+ * The TAP behind --net. Making interfaces takes root and /dev/net/tun; those
  * tests run in a network namespace of their own, and say so where they cannot.
  */
 #include <arpa/inet.h>
@@ -9,6 +9,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
 #include <sched.h>
@@ -30,81 +32,6 @@
 #define WAIT_MS 5000
 
 #define assert_says(err, part) assert_non_null(strstr((err)->text, part))
-
-/* ---- options ---- */
-
-static void parses_what_the_user_asks_for(void **state)
-{
-	static const struct {
-		const char *value, *ifname;
-		bool mac_given;
-		uint8_t mac[TAP_MAC_BYTES];
-	} cases[] = {
-		{"tap", "", false, {0}},
-		{"tap=tap0", "tap0", false, {0}},
-		{"tap=fifteen-letters", "fifteen-letters", false, {0}},
-		{"tap,mac=52:54:00:12:34:56", "", true, {0x52, 0x54, 0, 0x12, 0x34, 0x56}},
-		{"tap=a,mac=fE:dC:bA:98:76:54", "a", true, {0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54}},
-		{"tap=a,mac=02:00:00:00:00:01,mac=02:00:00:00:00:02",
-		 "a",
-		 true,
-		 {0x02, 0, 0, 0, 0, 0x02}},
-	};
-	struct tap_options options;
-	struct err err;
-
-	(void)state;
-	for (size_t i = 0; i < NR_OF(cases); i++) {
-		assert_int_equal(tap_parse_options(cases[i].value, &options, &err), 0);
-		assert_string_equal(options.ifname, cases[i].ifname);
-		assert_int_equal(options.mac_given, cases[i].mac_given);
-		assert_memory_equal(options.mac, cases[i].mac, TAP_MAC_BYTES);
-	}
-}
-
-static void refuses_what_it_does_not_understand(void **state)
-{
-	static const struct {
-		const char *value, *says;
-	} cases[] = {
-		{"", "unknown kind of network; use tap[=IFNAME]"},
-		{"user", "unknown kind of network"},
-		{"tap0", "unknown kind of network"},
-		{"mac=52:54:00:12:34:56", "unknown kind of network"},
-		{"tap,", "unknown \"\""},
-		{"tap,mtu=9000", "unknown \"mtu\""},
-		{"tap=", "cannot name an interface"},
-		{"tap=sixteen-letters!", "cannot name an interface"},
-		{"tap=a/b", "cannot name an interface"},
-		{"tap=a:1", "cannot name an interface"},
-		{"tap=tap%d", "cannot name an interface"},
-		{"tap=a b", "cannot name an interface"},
-		{"tap=..", "cannot name an interface"},
-		{"tap,mac", "not an address; write it as mac=52:54:00:12:34:56"},
-		{"tap,mac=", "not an address"},
-		{"tap,mac=52:54:00:12:34", "not an address"},
-		{"tap,mac=52:54:00:12:34:5", "not an address"},
-		{"tap,mac=52:54:00:12:34:56:78", "not an address"},
-		{"tap,mac=52-54-00-12-34-56", "not an address"},
-		{"tap,mac=52:54:00:12:34:5g", "not an address"},
-		{"tap,mac= 2:54:00:12:34:56", "not an address"},
-		{"tap,mac=53:54:00:12:34:56", "multicast"},
-		{"tap,mac=ff:ff:ff:ff:ff:ff", "multicast"},
-		{"tap,mac=00:00:00:00:00:00", "empty"},
-	};
-	struct tap_options options;
-	struct err err;
-
-	(void)state;
-	for (size_t i = 0; i < NR_OF(cases); i++) {
-		assert_int_equal(tap_parse_options(cases[i].value, &options, &err), -EINVAL);
-		assert_int_equal(strncmp(err.text, "--net ", 6), 0);
-		assert_says(&err, cases[i].value);
-		assert_says(&err, cases[i].says);
-	}
-}
-
-/* ---- interfaces ---- */
 
 /* A namespace for this program alone, so that it leaves nothing and sees nothing of the host's. */
 static bool enter_namespace(void)
@@ -284,14 +211,14 @@ static void says_what_an_ordinary_user_can_do(void **state)
 		assert_says(&err, "no /dev/net/tun; load it with \"modprobe tun\"");
 }
 
-static bool link_becomes(const struct tap *tap, int events, bool up)
+static bool link_becomes(const struct tap *tap, bool up)
 {
-	struct pollfd pollfd = {.fd = events, .events = POLLIN};
+	struct pollfd pollfd = {.fd = tap->link_events, .events = POLLIN};
 
 	while (tap_link_is_up(tap) != up) {
 		if (poll(&pollfd, 1, WAIT_MS) <= 0)
 			return false;
-		tap_link_events_drain(events);
+		tap_link_events_drain(tap);
 	}
 	return true;
 }
@@ -300,20 +227,121 @@ static void link_changes_are_told(void **state)
 {
 	struct tap tap;
 	struct err err;
-	int events;
 
 	(void)state;
 	need_tap();
-	events = tap_link_events_open();
-	assert_true(events >= 0);
 	assert_int_equal(open_tap(&tap, "link", &err), 0);
-	assert_true(link_becomes(&tap, events, true));
+	assert_true(link_becomes(&tap, true));
 	set_flags("link", 0);
-	assert_true(link_becomes(&tap, events, false));
+	assert_true(link_becomes(&tap, false));
 	set_flags("link", IFF_UP);
-	assert_true(link_becomes(&tap, events, true));
+	assert_true(link_becomes(&tap, true));
 	tap_close(&tap);
-	close(events);
+}
+
+static bool is_readable(const struct tap *tap)
+{
+	struct pollfd pollfd = {.fd = tap->link_events, .events = POLLIN};
+
+	return poll(&pollfd, 1, 0) > 0;
+}
+
+/* A guest that makes its own interface change all the time must not keep the others busy. */
+static void changes_of_other_interfaces_are_not_told(void **state)
+{
+	struct tap tap, other;
+	struct err err;
+
+	(void)state;
+	need_tap();
+	assert_int_equal(open_tap(&tap, "quiet", &err), 0);
+	assert_int_equal(open_tap(&other, "busy", &err), 0);
+	assert_true(link_becomes(&tap, true));
+	tap_link_events_drain(&tap);
+	tap_link_events_drain(&other);
+	assert_false(is_readable(&tap));
+	set_flags("busy", 0); /* announced before the ioctl returns */
+	set_flags("busy", IFF_UP);
+	assert_int_equal(tap_set_offloads(&other, TUN_F_CSUM), 0);
+	make_persistent("another", IFF_TAP | IFF_NO_PI);
+	assert_true(is_readable(&other));
+	assert_false(is_readable(&tap));
+	set_flags("quiet", 0);
+	assert_true(is_readable(&tap));
+	tap_close(&other);
+	tap_close(&tap);
+}
+
+/* How many changes of interfaces the kernel has announced since the last look. */
+static unsigned int announcements(int observer)
+{
+	char message[8192];
+	unsigned int nr = 0;
+
+	while (recv(observer, message, sizeof(message), MSG_DONTWAIT) >= 0)
+		nr++;
+	return nr;
+}
+
+static void offloads_that_are_on_are_not_set_again(void **state)
+{
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	struct tap tap;
+	struct err err;
+	int observer;
+
+	(void)state;
+	need_tap();
+	make_persistent("kept", IFF_TAP | IFF_NO_PI);
+	observer = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	assert_int_equal(bind(observer, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(open_tap(&tap, "kept", &err), 0);
+	set_flags("kept", IFF_UP);
+	(void)announcements(observer);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(tap_set_offloads(&tap, TUN_F_CSUM | TUN_F_TSO4), 0);
+	assert_int_equal(announcements(observer), 1);
+	assert_int_equal(tap_set_offloads(&tap, TUN_F_CSUM), 0);
+	assert_int_equal(announcements(observer), 1);
+	tap_close(&tap); /* an interface that stays is left without */
+	assert_true(announcements(observer) >= 1);
+	assert_int_equal(open_tap(&tap, "kept", &err), 0);
+	(void)announcements(observer);
+	assert_int_equal(tap_set_offloads(&tap, 0), 0);
+	assert_int_equal(announcements(observer), 0);
+	tap_close(&tap);
+	close(observer);
+}
+
+/* As "ip link set NAME mtu MTU". */
+static void set_mtu(const char *ifname, int mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = mtu};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(ifr.ifr_name, ifname);
+	assert_int_equal(ioctl(fd, SIOCSIFMTU, &ifr), 0);
+	close(fd);
+}
+
+static void the_mtu_is_the_interfaces(void **state)
+{
+	static const uint16_t mtu[] = {68, 1280, 9000, 65521};
+	struct tap tap;
+	struct err err;
+
+	(void)state;
+	need_tap();
+	assert_int_equal(open_tap(&tap, "", &err), 0);
+	assert_int_equal(tap.mtu, 1500);
+	tap_close(&tap);
+	make_persistent("jumbo", IFF_TAP | IFF_NO_PI);
+	for (size_t i = 0; i < NR_OF(mtu); i++) {
+		set_mtu("jumbo", mtu[i]);
+		assert_int_equal(open_tap(&tap, "jumbo", &err), 0);
+		assert_int_equal(tap.mtu, mtu[i]);
+		tap_close(&tap);
+	}
 }
 
 /* A socket that sees and sends all that the interface does. */
@@ -390,20 +418,22 @@ static void offloads_can_be_set_and_taken_back(void **state)
 		assert_int_equal(tap_set_offloads(&tap, offloads[i]), 0);
 	tap.offloads = 0; /* a kernel that agreed to nothing is not asked */
 	assert_int_equal(tap_set_offloads(&tap, TUN_F_CSUM), 0);
+	assert_int_equal(tap.offloads_on, 0);
 	tap_close(&tap);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parses_what_the_user_asks_for),
-		cmocka_unit_test(refuses_what_it_does_not_understand),
 		cmocka_unit_test(a_tap_of_ours_is_up_and_goes_with_us),
 		cmocka_unit_test(a_tap_that_is_there_is_left_as_it_is),
 		cmocka_unit_test(the_mac_is_the_one_given_or_a_local_one),
 		cmocka_unit_test(says_why_an_interface_cannot_be_had),
 		cmocka_unit_test(says_what_an_ordinary_user_can_do),
 		cmocka_unit_test(link_changes_are_told),
+		cmocka_unit_test(changes_of_other_interfaces_are_not_told),
+		cmocka_unit_test(offloads_that_are_on_are_not_set_again),
+		cmocka_unit_test(the_mtu_is_the_interfaces),
 		cmocka_unit_test(packets_carry_a_header_of_twelve_bytes),
 		cmocka_unit_test(offloads_can_be_set_and_taken_back),
 	};
