@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* `tinybench report`: the table and DIR/report.html, or with --json or --csv the summary. */
+/* `tinybench report`: the table and DIR/report.html, or one of them alone by --json, --csv or
+ * --svg. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "guest/tinybench/base/status.h"
 #include "guest/tinybench/data/summary.h"
 #include "guest/tinybench/report.h"
 #include "guest/tinybench/report/page.h"
+#include "guest/tinybench/report/plot.h"
 #include "guest/tinybench/report/table.h"
 
 static int print(const struct settings *settings, const struct summary *summary,
 		 const struct dataset *data, struct err *err)
 {
+	const struct plot_source ratios = {summary, data, "", settings->bench};
+
 	switch (settings->format) {
 	case FORMAT_JSON:
 		return summary_print_json(stdout, summary, data, err);
 	case FORMAT_CSV:
 		summary_print_csv(stdout, summary, data);
 		return 0;
+	case FORMAT_SVG:
+		return plot_print(stdout, plot_ratios, &ratios, err) ? 0 : -EINVAL;
 	case FORMAT_TABLE:
 		break;
 	}

@@ -28,9 +28,10 @@ static void add(struct dataset *data, const char *bench, const char *unit, const
 }
 
 /* The script that a writer makes of the data; the caller frees it. */
-static char *script_of(const struct dataset *data, plot_writer writer, const char *what)
+static char *script_of_some(const struct dataset *data, plot_writer writer, const char *what,
+			    const char *patterns)
 {
-	struct plot_source source = {NULL, data, what};
+	struct plot_source source = {NULL, data, what, patterns};
 	struct summary summary;
 	char *text = NULL;
 	size_t size;
@@ -43,6 +44,11 @@ static char *script_of(const struct dataset *data, plot_writer writer, const cha
 	assert_int_equal(fclose(script), 0);
 	summary_free(&summary);
 	return text;
+}
+
+static char *script_of(const struct dataset *data, plot_writer writer, const char *what)
+{
+	return script_of_some(data, writer, what, NULL);
 }
 
 /* A directory of results may come from anywhere, and `report` hands its names to gnuplot. */
@@ -79,6 +85,27 @@ static void a_name_is_no_command(void **state)
 			fail_msg("plot %zu: %s", i, script);
 		free(script);
 	}
+	dataset_free(&data);
+}
+
+/* `report --svg --bench LIST` mixes groups, in the order of the results. */
+static void a_plot_of_ratios_shows_only_the_benchmarks_asked_for(void **state)
+{
+	static const char *const benches[] = {"cpu.noploop", "cpu.hash", "mem.fault", "blk.flush"};
+	struct dataset data;
+	char *script;
+
+	(void)state;
+	dataset_init(&data);
+	for (size_t i = 0; i < NR_OF(benches); i++) {
+		add(&data, benches[i], "ms", "native", 1);
+		add(&data, benches[i], "ms", "vm", 2);
+	}
+	script = script_of_some(&data, plot_ratios, "", "blk.*,cpu.h*");
+	assert_non_null(strstr(script, "set ytics ('cpu.hash' -1, 'blk.flush' -2)\n"));
+	assert_non_null(strstr(script, "set yrange [-3:-0.4]\n"));
+	assert_null(strstr(script, "noploop"));
+	free(script);
 	dataset_free(&data);
 }
 
@@ -164,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_no_command),
+		cmocka_unit_test(a_plot_of_ratios_shows_only_the_benchmarks_asked_for),
 		cmocka_unit_test(the_arms_of_make_bench_have_a_colour_each),
 		cmocka_unit_test(marks_stay_beside_the_name_of_their_benchmark),
 		cmocka_unit_test(power_is_that_of_the_work_in_the_colour_of_the_arm),

@@ -160,6 +160,14 @@ static int set_csv(struct settings *settings, const char *value, struct err *err
 	return 0;
 }
 
+static int set_svg(struct settings *settings, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	settings->format = FORMAT_SVG;
+	return 0;
+}
+
 static int set_help(struct settings *settings, const char *value, struct err *err)
 {
 	(void)value;
@@ -207,6 +215,8 @@ static const struct option_row {
 	{"arg", "KEY=VALUE", "another argument for the benchmark file; repeatable", set_argument},
 	{"json", NULL, "report: print the summary as JSON, and write nothing", set_json},
 	{"csv", NULL, "report: print the summary as CSV, and write nothing", set_csv},
+	{"svg", NULL, "report: print the ratios of --bench as one plot, and write nothing",
+	 set_svg},
 	{"build", "DIR", "where tinyvmm and guest/ are, by default beside tinybench", set_build},
 	{"help", NULL, "print this", set_help},
 	{"version", NULL, "print the version", set_version},
@@ -339,8 +349,8 @@ int settings_parse(struct settings *settings, int argc, char **argv, struct err 
 	if (!ret)
 		ret = parse_words(settings, argv + optind, argc - optind, err);
 	if (!ret && settings->format != FORMAT_TABLE && settings->command != COMMAND_REPORT)
-		ret = err_set(err, -EINVAL, "--%s: only `tinybench report` prints a summary",
-			      settings->format == FORMAT_JSON ? "json" : "csv");
+		ret = err_set(err, -EINVAL,
+			      "--json, --csv, --svg: only `tinybench report` prints a summary");
 	return ret;
 }
 

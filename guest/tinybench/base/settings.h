@@ -24,6 +24,7 @@ enum format {
 	FORMAT_TABLE,
 	FORMAT_JSON,
 	FORMAT_CSV,
+	FORMAT_SVG,
 };
 
 /* NULL, 0 or false: not said. */

@@ -104,7 +104,7 @@ static void print_head(const struct page *page)
 static void show_plot(struct page *page, const char *title, plot_writer writer, const char *what,
 		      const char *otherwise)
 {
-	struct plot_source source = {page->summary, page->data, what};
+	struct plot_source source = {page->summary, page->data, what, NULL};
 	struct err err;
 
 	fputs("<figure>\n", page->html);

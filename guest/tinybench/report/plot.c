@@ -98,18 +98,23 @@ static void print_svg(FILE *html, const char *svg, const char *class, unsigned i
 	fputs("</div>\n", html);
 }
 
-/* One of the two drawings. */
-static bool draw(FILE *html, plot_writer writer, const struct plot_source *source, bool narrow,
-		 unsigned int number, struct err *err)
+/* The drawing as gnuplot's document, which the caller frees, or NULL with a reason. */
+static char *draw(plot_writer writer, const struct plot_source *source, bool narrow,
+		  struct err *err)
 {
-	char *text = NULL, *svg = NULL;
+	char path[4096], *text = NULL, *svg = NULL;
 	size_t size;
-	FILE *script = open_memstream(&text, &size);
-	bool drawn = false;
+	FILE *script;
+	bool drawn;
 
+	if (!file_find_program("gnuplot", path, sizeof(path))) {
+		err_set(err, 0, "gnuplot is not installed (package gnuplot-nox)");
+		return NULL;
+	}
+	script = open_memstream(&text, &size);
 	if (!script) {
 		err_set(err, 0, "out of memory");
-		return false;
+		return NULL;
 	}
 	write_header(script, narrow);
 	drawn = writer(script, source, narrow);
@@ -120,24 +125,44 @@ static bool draw(FILE *html, plot_writer writer, const struct plot_source *sourc
 		err_set(err, 0, "nothing was measured for it");
 	} else {
 		svg = run_gnuplot(text, err);
-		drawn = svg && strstr(svg, "<svg");
 	}
-	if (drawn)
-		print_svg(html, svg, narrow ? "narrow" : "wide", number);
-	free(svg);
 	free(text);
-	return drawn;
+	return svg;
+}
+
+static bool draw_element(FILE *html, plot_writer writer, const struct plot_source *source,
+			 bool narrow, unsigned int number, struct err *err)
+{
+	char *svg = draw(writer, source, narrow, err);
+
+	if (!svg)
+		return false;
+	print_svg(html, svg, narrow ? "narrow" : "wide", number);
+	free(svg);
+	return true;
 }
 
 bool plot_draw(FILE *html, plot_writer writer, const struct plot_source *source,
 	       unsigned int number, struct err *err)
 {
-	char path[4096];
+	return draw_element(html, writer, source, false, number, err) &&
+	       draw_element(html, writer, source, true, number, err);
+}
 
-	if (!file_find_program("gnuplot", path, sizeof(path))) {
-		err_set(err, 0, "gnuplot is not installed (package gnuplot-nox)");
+bool plot_print(FILE *to, plot_writer writer, const struct plot_source *source, struct err *err)
+{
+	char *svg = draw(writer, source, false, err);
+	char *inside = svg ? strstr(svg, "<svg") : NULL;
+
+	inside = inside ? strchr(inside, '>') : NULL;
+	if (!inside) {
+		free(svg);
 		return false;
 	}
-	return draw(html, writer, source, false, number, err) &&
-	       draw(html, writer, source, true, number, err);
+	/* gnuplot's letters are black, also where what shows the file has a dark ground. */
+	inside++;
+	fprintf(to, "%.*s\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>%s",
+		(int)(inside - svg), svg, inside);
+	free(svg);
+	return true;
 }

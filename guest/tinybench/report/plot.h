@@ -15,7 +15,8 @@
 struct plot_source {
 	const struct summary *summary;
 	const struct dataset *data;
-	const char *what; /* the group, or the prefix of the benchmarks' names */
+	const char *what;     /* the group, or the prefix of the benchmarks' names */
+	const char *patterns; /* or NULL; plot_ratios(): only names that match one of these */
 };
 
 /* Writes the script's body. False if there is no data to draw. */
@@ -34,6 +35,9 @@ bool plot_power(FILE *script, const struct plot_source *source, bool narrow);
  */
 bool plot_draw(FILE *html, plot_writer writer, const struct plot_source *source,
 	       unsigned int number, struct err *err);
+
+/* Draws it for wide screens and prints a document of its own. False as plot_draw(). */
+bool plot_print(FILE *svg, plot_writer writer, const struct plot_source *source, struct err *err);
 
 /* The colour of an arm, the same in all plots: its number in the dataset. */
 const char *plot_color(const struct dataset *data, const char *arm);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/names.h"
 #include "guest/tinybench/report/plot.h"
 #include "vmm/core/array.h"
 
@@ -43,10 +44,11 @@ static void print_title(FILE *script, const char *text)
 
 /* ---- ratio to native, with intervals ---- */
 
-static bool has_ratio(const struct result *result, const char *group)
+static bool has_ratio(const struct result *result, const struct plot_source *source)
 {
 	return result->ratio.nr > 0 && isfinite(result->ratio.lo) && result->ratio.lo > 0 &&
-	       behind(result->bench, group);
+	       behind(result->bench, source->what) &&
+	       (!source->patterns || names_match(source->patterns, result->bench->name));
 }
 
 static bool arm_has_ratio(const struct plot_source *source, const char *arm, double *least,
@@ -58,7 +60,7 @@ static bool arm_has_ratio(const struct plot_source *source, const char *arm, dou
 	for (i = 0; i < source->summary->nr; i++) {
 		const struct result *result = &source->summary->at[i];
 
-		if (result->arm != arm || !has_ratio(result, source->what))
+		if (result->arm != arm || !has_ratio(result, source))
 			continue;
 		has = true;
 		*least = fmin(*least, result->ratio.lo);
@@ -86,11 +88,11 @@ static unsigned int print_ratio_data(FILE *script, const struct plot_source *sou
 		for (i = 0, line = 0, last = NULL; i < summary->nr; i++) {
 			const struct result *result = &summary->at[i];
 
-			if (has_ratio(result, source->what) && result->bench != last) {
+			if (has_ratio(result, source) && result->bench != last) {
 				last = result->bench;
 				line++;
 			}
-			if (has_ratio(result, source->what) && result->arm == name)
+			if (has_ratio(result, source) && result->arm == name)
 				fprintf(script, "%g %g %g %g\n", result->ratio.median,
 					-(double)line - step * (place - (double)(nr - 1) / 2),
 					result->ratio.lo, result->ratio.hi);
@@ -111,7 +113,7 @@ static void print_ratio_tics(FILE *script, const struct plot_source *source, boo
 	for (i = 0; i < source->summary->nr; i++) {
 		const struct result *result = &source->summary->at[i];
 
-		if (!has_ratio(result, source->what) || result->bench == last)
+		if (!has_ratio(result, source) || result->bench == last)
 			continue;
 		last = result->bench;
 		fputs(line ? ", " : "", script);
