@@ -165,6 +165,7 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 		{"tinybench run --arg a=\033b", "give KEY=VALUE"},
 		{"tinybench run --json", "--json: only `tinybench report` prints"},
 		{"tinybench diff --csv a b", "--csv: only `tinybench report` prints"},
+		{"tinybench aa --svg", "--svg: only `tinybench report` prints"},
 		{"tinybench run --arg pages", "give KEY=VALUE"},
 		{"tinybench run --frobnicate", "--frobnicate: no such option"},
 		{"tinybench run --rounds", "--rounds needs a value"},

@@ -322,6 +322,9 @@ void settings_copy(struct settings *settings, const struct settings *from)
 		names_add(&settings->extra, from->extra.at[i]);
 }
 
+static const char *const format_options[] = {
+	[FORMAT_JSON] = "--json", [FORMAT_CSV] = "--csv", [FORMAT_SVG] = "--svg"};
+
 int settings_parse(struct settings *settings, int argc, char **argv, struct err *err)
 {
 	struct option options[NR_OF(rows) + 1] = {0};
@@ -349,8 +352,8 @@ int settings_parse(struct settings *settings, int argc, char **argv, struct err 
 	if (!ret)
 		ret = parse_words(settings, argv + optind, argc - optind, err);
 	if (!ret && settings->format != FORMAT_TABLE && settings->command != COMMAND_REPORT)
-		ret = err_set(err, -EINVAL,
-			      "--json, --csv, --svg: only `tinybench report` prints a summary");
+		ret = err_set(err, -EINVAL, "%s: only `tinybench report` prints it alone",
+			      format_options[settings->format]);
 	return ret;
 }
 
