@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* From words to a command. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "guest/tinybench/aa.h"
 #include "guest/tinybench/base/file.h"
@@ -35,12 +38,27 @@ static int run_one(const struct settings *settings, struct err *err)
 	return BENCH_STATUS_OK;
 }
 
+/*
+ * Standard output whose reader is gone (`tinybench run | head`) is an error to be told, and not the
+ * end in the middle of a run. A descriptor that is closed would be that of the next file.
+ */
+static void guard_standard_descriptors(void)
+{
+	int fd;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
+}
+
 int command_line(int argc, char **argv, struct err *err)
 {
 	struct settings settings;
 	struct err output;
 	int status, ret;
 
+	guard_standard_descriptors();
 	err->text[0] = '\0';
 	ret = settings_parse(&settings, argc, argv, err);
 	status = ret ? bench_status(ret) : run_one(&settings, err);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* `tinybench diff DIR1 DIR2`: what changed from one result to the other. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest/tinybench/base/status.h"
+#include "guest/tinybench/base/text.h"
 #include "guest/tinybench/diff.h"
 #include "guest/tinybench/data/summary.h"
 #include "guest/tinybench/report/table.h"
@@ -46,14 +48,16 @@ static void print_differences(const struct side *before, const struct side *afte
 					       {"host", "kernel"},	 {"host", "kvm"},
 					       {"host", "governor"},	 {"host", "tinyvmm"},
 					       {"host", "tinyvmm_build"}};
-	const char *a, *b;
+	char *a, *b;
 	size_t i;
 
 	for (i = 0; i < NR_OF(facts); i++) {
-		a = fact(before, facts[i][0], facts[i][1]);
-		b = fact(after, facts[i][0], facts[i][1]);
+		a = text_shown(fact(before, facts[i][0], facts[i][1]));
+		b = text_shown(fact(after, facts[i][0], facts[i][1]));
 		if (strcmp(a, b) != 0)
 			printf("differs: %s: %s, then %s\n", facts[i][1], a, b);
+		free(a);
+		free(b);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "guest/tinybench/base/status.h"
 #include "guest/tinybench/data/summary.h"
+#include "guest/tinybench/measure/claim.h"
 #include "guest/tinybench/report.h"
 #include "guest/tinybench/report/page.h"
 #include "guest/tinybench/report/plot.h"
@@ -25,10 +26,23 @@ static int print(const struct settings *settings, const struct summary *summary,
 	case FORMAT_SVG:
 		return plot_print(stdout, plot_ratios, &ratios, err) ? 0 : -EINVAL;
 	case FORMAT_TABLE:
+		table_print(stdout, summary, data);
 		break;
 	}
-	table_print(stdout, summary, data);
-	return page_save(summary, data, settings->dirs[0], err);
+	return 0;
+}
+
+/* A run that measures into it writes the same page at its end. */
+static int save_page(const char *dir, const struct summary *summary, const struct dataset *data,
+		     struct err *err)
+{
+	struct claim claim;
+	int ret = claim_take(&claim, dir, err);
+
+	if (!ret)
+		ret = page_save(summary, data, dir, err);
+	claim_release(&claim);
+	return ret;
 }
 
 int report_command(const struct settings *settings, struct err *err)
@@ -43,6 +57,8 @@ int report_command(const struct settings *settings, struct err *err)
 		summary_make(&summary, &data);
 		ret = print(settings, &summary, &data, err);
 	}
+	if (!ret && settings->format == FORMAT_TABLE)
+		ret = save_page(settings->dirs[0], &summary, &data, err);
 	summary_free(&summary);
 	dataset_free(&data);
 	return bench_status(ret);

@@ -56,22 +56,27 @@ static void a_directory_belongs_to_one_run_at_a_time(void **state)
 	static const char *const lines[] = {
 		RUN " --rounds 1",
 		"tinybench aa --build DIR --out DIR/out --arms native --comparisons 1",
+		"tinybench report DIR/out",
 	};
 	struct fixture *fixture = *state;
 	char text[64];
 	int let_go, status;
-	pid_t pid = hold(fixture, &let_go);
+	pid_t pid;
 	size_t i;
 
 	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, RUN " --rounds 1", BENCH_STATUS_OK);
+	pid = hold(fixture, &let_go);
 	snprintf(text, sizeof(text), "out: process %d measures into it; ", (int)pid);
 	for (i = 0; i < NR_OF(lines); i++) {
 		assert_status(fixture, lines[i], BENCH_STATUS_USAGE);
 		assert_said(fixture, text);
 	}
+	/* What only reads needs no lock. */
+	assert_status(fixture, "tinybench report --json DIR/out", BENCH_STATUS_OK);
 	close(let_go);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_status(fixture, RUN " --rounds 1", BENCH_STATUS_OK);
+	assert_status(fixture, RUN " --rounds 2", BENCH_STATUS_OK);
 	assert_false(has_file(fixture, "out/.tinybench"));
 }
 
@@ -267,11 +272,49 @@ static void what_does_not_arrive_at_standard_output_is_no_success(void **state)
 	size_t i;
 
 	write_program(fixture, "arm", GOOD);
-	fixture->full = true;
+	fixture->output = OUTPUT_FULL;
 	for (i = 0; i < NR_OF(lines); i++) {
 		assert_status(fixture, lines[i], BENCH_STATUS_FAILED);
 		assert_said(fixture, "standard output: cannot write: No space left on device");
 	}
+}
+
+/* As with `tinybench run | head`, and with `tinybench run >&-`. */
+static void a_reader_that_is_gone_ends_no_run(void **state)
+{
+	static const struct {
+		enum output output;
+		const char *message;
+	} cases[] = {{OUTPUT_BROKEN, "standard output: cannot write: Broken pipe"},
+		     {OUTPUT_CLOSED, "standard output: cannot write: Bad file descriptor"}};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		write_program(fixture, "arm", GOOD);
+		fixture->output = cases[i].output;
+		assert_status(fixture, i ? RUN " --rounds 7" : RUN " --rounds 6",
+			      BENCH_STATUS_FAILED);
+		assert_said(fixture, cases[i].message);
+		assert_true(has_file(fixture, "out/report.html"));
+		assert_false(has_file(fixture, "out/.tinybench"));
+	}
+}
+
+/* A file of results may come from anywhere, and a terminal obeys control characters. */
+static void what_is_said_of_a_host_does_not_reach_the_terminal_raw(void **state)
+{
+	struct fixture *fixture = *state;
+
+	tempdir_write(&fixture->dir, "out/samples.jsonl",
+		      "{\"type\":\"run\",\"host\":{\"cpu\":\"a\\u001b[2Jb\",\"kernel\":\"k\"},"
+		      "\"warnings\":[\"w\\u001b[2J\"]}\n");
+	tempdir_write(&fixture->dir, "other/samples.jsonl", "{\"type\":\"run\"}\n");
+	assert_status(fixture, "tinybench report DIR/out", BENCH_STATUS_OK);
+	assert_said(fixture, "host: a?[2Jb");
+	assert_said(fixture, "warning: w?[2J");
+	assert_status(fixture, "tinybench diff DIR/out DIR/other", BENCH_STATUS_OK);
+	assert_said(fixture, "differs: cpu: a?[2Jb, then unknown");
+	assert_null(strchr(fixture->said, '\033'));
 }
 
 static void a_run_on_one_cpu_leaves_out_what_needs_two(void **state)
@@ -303,6 +346,8 @@ int main(void)
 		CASE(a_directory_keeps_its_samples_and_its_page),
 		CASE(a_summary_is_printed_on_request_and_nothing_is_written_then),
 		CASE(what_does_not_arrive_at_standard_output_is_no_success),
+		CASE(a_reader_that_is_gone_ends_no_run),
+		CASE(what_is_said_of_a_host_does_not_reach_the_terminal_raw),
 		CASE(a_run_on_one_cpu_leaves_out_what_needs_two),
 	};
 

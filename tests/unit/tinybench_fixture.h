@@ -36,9 +36,17 @@
 	"\"value\":2.5,\"warmup\":false}'\n"                                     \
 	"echo '{\"event\":\"end\"}'\n"
 
+/* Where standard output leads. */
+enum output {
+	OUTPUT_KEPT, /* into `said` */
+	OUTPUT_FULL,
+	OUTPUT_BROKEN,
+	OUTPUT_CLOSED,
+};
+
 struct fixture {
 	struct tempdir dir;
-	bool full;    /* standard output is a full disk */
+	enum output output;
 	bool one_cpu; /* as after taskset(1) */
 	char *said;   /* what the last run printed, on both outputs */
 };
@@ -110,6 +118,21 @@ static inline bool use_one_cpu(void)
 	return sched_setaffinity(0, sizeof(one), &one) == 0;
 }
 
+static inline bool open_outputs(const struct fixture *fixture, const char *said)
+{
+	int fds[2];
+
+	if (!freopen(said, "a", stderr) ||
+	    !freopen(fixture->output == OUTPUT_FULL ? "/dev/full" : said, "a", stdout))
+		return false;
+	if (fixture->output == OUTPUT_CLOSED)
+		close(STDOUT_FILENO);
+	if (fixture->output != OUTPUT_BROKEN)
+		return true;
+	return pipe(fds) == 0 && dup2(fds[1], STDOUT_FILENO) >= 0 && close(fds[0]) == 0 &&
+	       close(fds[1]) == 0;
+}
+
 /* What waitpid(2) says of `tinybench LINE`. */
 static inline int tinybench(struct fixture *fixture, const char *line)
 {
@@ -123,9 +146,7 @@ static inline int tinybench(struct fixture *fixture, const char *line)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (!freopen(path, "a", stderr) ||
-		    !freopen(fixture->full ? "/dev/full" : path, "a", stdout) ||
-		    (fixture->one_cpu && !use_one_cpu()))
+		if (!open_outputs(fixture, path) || (fixture->one_cpu && !use_one_cpu()))
 			_exit(99);
 		run_command_line(fixture, line);
 	}

@@ -53,6 +53,7 @@ static int start_peer(struct netlab *lab, const char *bench_file, struct err *er
 	if (lab->peer == 0) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+		(void)signal(SIGPIPE, SIG_DFL);
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0 ||
 		    dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 			_exit(1);

@@ -25,10 +25,13 @@ static json_t *oci_mounts(const char *disk)
 			  "type", "proc", "source", "proc", "destination", "/dev", "type", "tmpfs",
 			  "source", "tmpfs", "options", "nosuid", "mode=755", "size=65536k");
 
-	if (disk)
-		json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:[s, s]}", "destination",
-							"/disk", "type", "bind", "source", disk,
-							"options", "bind", "rw"));
+	if (disk &&
+	    json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:[s, s]}", "destination",
+						    "/disk", "type", "bind", "source", disk,
+						    "options", "bind", "rw")) < 0) {
+		json_decref(mounts);
+		return NULL;
+	}
 	return mounts;
 }
 

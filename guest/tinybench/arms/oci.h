@@ -15,7 +15,7 @@ struct oci_process {
 	const char *netns;	 /* the network namespace to join; NULL: a new one */
 };
 
-/* A new reference. */
+/* A new reference; NULL if JSON cannot express it, because a name is not UTF-8. */
 json_t *oci_config(const struct oci_process *process);
 
 #endif

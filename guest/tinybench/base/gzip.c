@@ -18,7 +18,7 @@ int gzip_write(FILE *file, const char *text, size_t length)
 	unsigned char out[CHUNK];
 	z_stream stream = {0};
 	size_t part = 0;
-	int ret, more = 0;
+	int ret = 0, more = 0;
 
 	if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8,
 			 Z_DEFAULT_STRATEGY) != Z_OK)

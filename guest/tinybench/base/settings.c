@@ -199,7 +199,7 @@ static const struct option_row {
 	 set_rounds},
 	{"budget", "S", "stop after so many seconds, with as many of the rounds as fit",
 	 set_budget},
-	{"until-ci", "PCT", "go on until every ratio is known to +- PCT percent", set_until_ci},
+	{"until-ci", "PCT", "make rounds until every ratio is known to +- PCT percent", set_until_ci},
 	{"pin", "LIST", "confine the run to these CPUs, and pin each vCPU to one of them", set_pin},
 	{"quick", NULL, "fewer and shorter samples: a first impression", set_quick},
 	{"out", "DIR",

@@ -79,6 +79,7 @@ static void become(char *const *argv, pid_t parent, int out, int err)
 	sigset_t none;
 
 	sigemptyset(&none);
+	(void)signal(SIGPIPE, SIG_DFL); /* which tinybench ignores */
 	/*
 	 * Its own group: Ctrl-C reaches tinybench alone, and a kill reaches all of it. It ends with
 	 * tinybench, however that ends.

@@ -35,15 +35,16 @@ char *text_printable(const char *text)
 	return copy;
 }
 
+char *text_shown(const char *text)
+{
+	return text_is_plain(text) ? xstrdup(text) : text_printable(text);
+}
+
 json_t *text_json(const char *text)
 {
-	char *printable;
-	json_t *string;
+	char *shown = text_shown(text);
+	json_t *string = json_string(shown);
 
-	if (text_is_plain(text))
-		return json_string(text);
-	printable = text_printable(text);
-	string = json_string(printable);
-	free(printable);
+	free(shown);
 	return string;
 }

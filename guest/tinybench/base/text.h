@@ -15,6 +15,9 @@ bool text_is_plain(const char *text);
 /* A copy with '?' for each byte that is not printable ASCII; the caller frees it. */
 char *text_printable(const char *text);
 
+/* The same if it is not plain, else itself: in any case a copy. */
+char *text_shown(const char *text);
+
 /* A JSON string of it, made printable where it is not plain; a new reference. */
 json_t *text_json(const char *text);
 

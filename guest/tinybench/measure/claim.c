@@ -44,12 +44,12 @@ static int say_in_use(const struct claim *claim, const char *dir, struct err *er
 	/* 0 or less: of another host, or of another PID namespace. */
 	if (fcntl(claim->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0)
 		return err_set(err, -EBUSY,
-			       "--out %s: process %d measures into it; wait for its end, or name "
-			       "another directory",
+			       "%s: process %d measures into it; wait for its end, or name another "
+			       "directory",
 			       dir, (int)lock.l_pid);
 	return err_set(err, -EBUSY,
-		       "--out %s: another process measures into it; wait for its end, or name "
-		       "another directory",
+		       "%s: another process measures into it; wait for its end, or name another "
+		       "directory",
 		       dir);
 }
 
@@ -88,7 +88,7 @@ static int make_directory(const struct claim *claim, struct err *err)
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
 		return err_set(err, -EEXIST,
 			       "%s: is not a directory of this user; remove it, or name another "
-			       "directory with --out",
+			       "directory for results",
 			       claim->path);
 	return 0;
 }
@@ -135,7 +135,7 @@ int claim_take(struct claim *claim, const char *dir, struct err *err)
 		return ret;
 	absolute = realpath(dir, NULL);
 	if (!absolute)
-		return err_set(err, -errno, "--out %s: %s", dir, strerror(errno));
+		return err_set(err, -errno, "%s: %s", dir, strerror(errno));
 	claim->path = xasprintf("%s/.tinybench", absolute);
 	free(absolute);
 	for (tries = 0, ret = -EAGAIN; ret == -EAGAIN && tries < TRIES; tries++) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The summary as a table for the terminal. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "guest/tinybench/base/text.h"
 #include "guest/tinybench/host/host.h"
 #include "guest/tinybench/report/paging.h"
 #include "guest/tinybench/report/table.h"
@@ -41,6 +43,15 @@ static void print_line(FILE *file, const struct result *result, bool first)
 		first ? result->bench->unit : "", result->arm, median, interval, ratio, text);
 }
 
+/* Facts come from a file, and that from anywhere: a terminal would obey what is in them. */
+static void print_fact(FILE *file, const char *what, const char *text)
+{
+	char *shown = text_shown(text ? text : "?");
+
+	fprintf(file, "%s: %s\n", what, shown);
+	free(shown);
+}
+
 static void print_run_facts(FILE *file, const struct dataset *data)
 {
 	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
@@ -51,10 +62,10 @@ static void print_run_facts(FILE *file, const struct dataset *data)
 
 	if (host) {
 		host_describe(host, text, sizeof(text));
-		fprintf(file, "host: %s\n", text);
+		print_fact(file, "host", text);
 	}
 	for (i = 0; i < json_array_size(warnings); i++)
-		fprintf(file, "warning: %s\n", json_string_value(json_array_get(warnings, i)));
+		print_fact(file, "warning", json_string_value(json_array_get(warnings, i)));
 	json_decref(warnings);
 }
 
