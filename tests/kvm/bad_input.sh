@@ -164,11 +164,7 @@ mkfifo "$WORK/fifo"
 "$TINYVMM" -k "$GUESTS/reset.ring0.elf" -d "$bad/disk.img" <"$WORK/fifo" >"$WORK/other" 2>&1 &
 other=$!
 exec 4>"$WORK/fifo"
-i=0
-while [ $i -lt 100 ] && ! grep -q boot "$WORK/other"; do
-	sleep 0.1
-	i=$((i + 1))
-done
+await grep -q boot "$WORK/other"
 refused "disk locked by another tinyvmm" "--disk .*disk.img.*(lock|use)" \
 	"$TINYVMM" -k "$three" -d "$bad/disk.img"
 refused "disk locked, although read-only" "--disk .*disk.img.*(lock|use)" \

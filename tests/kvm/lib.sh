@@ -4,7 +4,8 @@
 # scratch directory).
 # shellcheck shell=sh
 
-TIMEOUT=${TIMEOUT:-30}
+# Ends what hangs. A machine may be slow for other reasons, so nothing that works comes near it.
+TIMEOUT=${TIMEOUT:-300}
 passed=0 failed=0 skipped=0
 
 ok() {
@@ -38,6 +39,16 @@ excerpt() {
 	else
 		printf '(nothing)'
 	fi
+}
+
+# Runs a command again and again until it succeeds; fails after as many seconds as TIMEOUT says.
+await() { # COMMAND...
+	await_left=$((TIMEOUT * 20))
+	until "$@" 2>/dev/null; do
+		[ $await_left -gt 0 ] || return 1
+		await_left=$((await_left - 1))
+		sleep 0.05
+	done
 }
 
 # Runs tinyvmm with the arguments given, stdin from $WORK/in; leaves $WORK/out, $WORK/err, $status.

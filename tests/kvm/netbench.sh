@@ -22,7 +22,7 @@ netbench_why() {
 netbench_start() { # ROUNDS
 	rm -rf "$WORK/net" "$WORK/netbench.pid"
 	# shellcheck disable=SC2016 # the inner shell's own
-	timeout 120 sh -c 'echo $$ >"$0"; exec "$@"' "$WORK/netbench.pid" \
+	timeout "$TIMEOUT" sh -c 'echo $$ >"$0"; exec "$@"' "$WORK/netbench.pid" \
 		"$build/tinybench" run --arms native,vm --bench 'net.*' --rounds "$1" --quick --samples 1 \
 		--min-ms 1 --out "$WORK/net" </dev/null >"$WORK/out" 2>"$WORK/err" &
 	netbench_job=$!
@@ -68,16 +68,14 @@ netbench_measures() {
 }
 
 netbench_waits_for_network() {
-	i=0
-	until [ "$(netbench_things)" = "$netbench_name ${netbench_name}h ${netbench_name}t " ] || [ $i = 400 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
-	if [ $i = 400 ]; then
-		fail "the network of a run" "not there after 20 s: $(netbench_things) $(excerpt "$WORK/err")"
-	else
+	if await netbench_is_whole; then
 		ok "the network of a run"
+	else
+		fail "the network of a run" "not there: $(netbench_things) $(excerpt "$WORK/err")"
 	fi
+}
+netbench_is_whole() {
+	[ "$(netbench_things)" = "$netbench_name ${netbench_name}h ${netbench_name}t " ]
 }
 
 netbench_is_interrupted() {

@@ -15,11 +15,7 @@ tap=$name
 ip link set "$tap" up
 "$GUESTS/frame_echo" "$tap" >"$WORK/echo" 2>&1 &
 echo_pid=$!
-i=0
-until [ -s "$WORK/echo" ] || [ $i = 100 ]; do
-	sleep 0.05
-	i=$((i + 1))
-done
+await [ -s "$WORK/echo" ]
 : >"$WORK/in"
 : >"$WORK/want"
 for ring in ring0 ring3; do

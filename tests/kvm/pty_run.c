@@ -30,7 +30,7 @@
 #include <utmp.h>
 
 #define FAILED	   99
-#define LIMIT_S	   20
+#define LIMIT_S	   300
 #define OUTPUT_MAX 65536
 
 struct pty_run {

@@ -13,12 +13,11 @@ start_resets() { # TINYVMM_ARGUMENTS...
 }
 
 # Waits until the guest has said "boot" so many times.
+has_boots() { # NUMBER
+	[ "$(grep -c boot "$WORK/out")" -ge "$1" ]
+}
 wait_boots() { # NUMBER
-	i=0
-	while [ "$(grep -c boot "$WORK/out")" -lt "$1" ] && [ $i -lt 200 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
+	await has_boots "$1"
 }
 
 for ring in ring0 ring3; do

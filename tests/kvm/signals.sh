@@ -75,11 +75,7 @@ mkfifo "$WORK/keys"
 	exec "$TINYVMM" --kernel "$GUESTS/reset.ring0.elf" <"$WORK/keys" >"$WORK/out" 2>"$WORK/err"
 ) &
 exec 9>"$WORK/keys"
-tries=0
-while ! grep -q boot "$WORK/out" 2>/dev/null && [ "$tries" -lt 100 ]; do
-	sleep 0.05
-	tries=$((tries + 1))
-done
+await grep -q boot "$WORK/out"
 kill -HUP $!
 sleep 0.1
 (trap '' PIPE && printf q >&9) 2>/dev/null # it may have ended, which judge tells
@@ -101,11 +97,7 @@ rm -f "$WORK/out"
 	<"$WORK/keys2" >"$WORK/out" 2>&8 &
 started=$!
 exec 9>"$WORK/keys2" 8>&-
-tries=0
-while ! grep -q boot "$WORK/out" 2>/dev/null && [ "$tries" -lt 100 ]; do
-	sleep 0.05
-	tries=$((tries + 1))
-done
+await grep -q boot "$WORK/out"
 kill -TERM $started
 status=0
 wait $started || status=$?

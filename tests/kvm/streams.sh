@@ -47,7 +47,7 @@ while [ $i -lt 10 ]; do # doubled ten times
 done
 judge "256 KiB to a slow reader" 0 ""
 
-# Nobody reads any more: the guest has lost its console, and ends.
+# The reader is gone: the guest has lost its console, and ends.
 {
 	status=0
 	timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/serial_out.ring0.elf" \
@@ -84,15 +84,12 @@ run_tinyvmm --kernel "$GUESTS/serial_out.ring0.elf" --append count=2 --console n
 : >"$WORK/want"
 judge "--console none" 0 ""
 
-# A pseudo-terminal: tinyvmm says which, and whoever opens it talks to the guest.
+# A pseudo-terminal: tinyvmm says which, and a program that opens it talks to the guest.
 timeout "$TIMEOUT" "$TINYVMM" --kernel "$GUESTS/reset.ring0.elf" --console pty \
 	</dev/null >"$WORK/out" 2>"$WORK/err" &
 background=$!
-i=0
-until pty=$(grep -o '/dev/pts/[0-9]*' "$WORK/err") || [ $i = 100 ]; do
-	sleep 0.05
-	i=$((i + 1))
-done
+await grep -q '/dev/pts/[0-9]' "$WORK/err"
+pty=$(grep -o '/dev/pts/[0-9]*' "$WORK/err")
 line=
 if [ -c "$pty" ]; then
 	exec 5<>"$pty"
