@@ -47,7 +47,7 @@ def limit(cpu_seconds, address_space):
 
 def run(program, tmp, mutant=0, seen=None, usual=(20.0, 60.0), address_space=0):
     """(what came of it, seconds, seconds of CPU time); `usual`: both as they are without a mutant."""
-    env = {**os.environ, "MUTANT": str(mutant), "TMPDIR": tmp}
+    env = {**os.environ, "MUTANT": str(mutant), "TMPDIR": tmp, "CMOCKA_TEST_ABORT": "1"}
     if seen:
         env["MUTANT_SEEN"] = seen
     usual_seconds, usual_cpu = usual
