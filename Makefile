@@ -5,7 +5,8 @@ B       := build
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 CC      ?= cc
-Q       := $(if $(V),,@)
+# Stands before each recipe: V=1 shows it, and what it makes has its directory.
+Q        = $(if $(V),,@)mkdir -p $(@D) &&
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wimplicit-fallthrough \
         -Wconversion $(if $(CI),-Werror)
@@ -58,7 +59,6 @@ deps:
 	$Qtests/deps.sh
 
 $B/tinyvmm: $(VMM_OBJ) Makefile
-	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
 
 # It stands on vmm/core for errors, numbers and names.
@@ -67,18 +67,14 @@ $B/tinybench: $(patsubst %.c,$B/obj/%.o,$(TINYBENCH_SRC) $(wildcard vmm/core/*.c
 
 # What tinybench exact loads into QEMU, and what it starts in the machine that QEMU runs.
 $B/exact/libexact.so: guest/tinybench/exact/plugin.c guest/abi.h $(wildcard guest/tinybench/exact/*.h)
-	@mkdir -p $(@D)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -O2 -shared -fPIC -fvisibility=hidden -o $@ $<
 $B/exact/level1: guest/tinybench/exact/level1.c guest/abi.h
-	@mkdir -p $(@D)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ $<
 
 $B/obj/%.o: %.c
-	@mkdir -p $(@D)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/san/%.o: %.c
-	@mkdir -p $(@D)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
 
 # Payloads are freestanding, linked at 1 MiB.
@@ -86,7 +82,6 @@ GUEST_FLAGS := -I. -nostdlib -static -no-pie -g -Wl,--build-id=none,--gc-section
 	       -Wl,-T,guest/payload/payload.ld
 GUEST_DEPS  := guest/abi.h guest/payload/payload.ld $(wildcard guest/payload/lib/*)
 $B/guest/%.elf: guest/payload/%.S $(GUEST_DEPS)
-	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
 # The payload kernel, and the benchmark file that it runs, which is a Linux program as well: no libc,
@@ -96,26 +91,21 @@ FREESTANDING := -std=gnu11 -g -I. $(WARN) -ffreestanding -fno-pic -fcf-protectio
 KERNEL_OBJ := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/payload/kernel/*.[cS] guest/payload/machine/*.[cS])))
 BENCH_OBJ  := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/bench/*.[cS])))
 $B/obj/guest/payload/%.o: guest/payload/%.c
-	@mkdir -p $(@D)
 	$Q$(CC) $(FREESTANDING) -Os -mgeneral-regs-only -c -o $@ $<
 
 $B/obj/guest/bench/%.o: guest/bench/%.c
-	@mkdir -p $(@D)
 	$Q$(CC) $(FREESTANDING) -O3 -fno-tree-loop-distribute-patterns -c -o $@ $<
 
 $B/obj/guest/%.o: guest/%.S
-	@mkdir -p $(@D)
 	$Q$(CC) -I. -g -MMD -MP -c -o $@ $<
 
 $B/guest/payload.elf: $(KERNEL_OBJ) guest/payload/payload.ld
-	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $(KERNEL_OBJ)
 $B/guest/payload.bzImage: guest/payload/bzimage/setup.S $B/guest/payload.elf
 	$Qobjcopy -O binary $B/guest/payload.elf $B/guest/payload.bin && $(CC) -nostdlib -static -no-pie \
 		-Wa,-I,$B/guest -Wl,--build-id=none,--oformat=binary,-Ttext=0,-R,$B/guest/payload.elf -o $@ $<
 
 $B/guest/bench.elf: $(BENCH_OBJ)
-	@mkdir -p $(@D)
 	$Q$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,--strip-debug,-z,noexecstack,-z,max-page-size=4096 \
 		-Wl,-Ttext-segment=0x800000 -o $@ $^ -lz -lgcc
 
@@ -123,15 +113,13 @@ $B/guest/bench.elf: $(BENCH_OBJ)
 linux-guest: $B/guest/linux/init $B/guest/bench.elf
 	$Qguest/linux/make.sh $B
 $B/guest/linux/init: guest/linux/init.c
-	$Qmkdir -p $(@D) && $(CC) $(FREESTANDING) -Os -nostdlib -static -no-pie -s -o $@ $<
+	$Q$(CC) $(FREESTANDING) -Os -nostdlib -static -no-pie -s -o $@ $<
 
 $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
-	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
 # The same test as a payload in ring 0 and in ring 3.
 $B/tests/kvm/%.ring0.elf $B/tests/kvm/%.ring3.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
-	@mkdir -p $(@D)
 	$Qfor ring in 0 3; do $(CC) $(GUEST_FLAGS) $(filter-out -M% -Wconversion,$(FREESTANDING)) -O2 -mgeneral-regs-only -DPAYLOAD_RING=$$ring \
 		-o $B/tests/kvm/$*.ring$$ring.elf $< guest/payload/lib/start.S || exit 1; done
 
@@ -142,7 +130,6 @@ $B/tests/kvm/%.flat: $B/tests/kvm/%.elf
 	$Qobjcopy -O binary $< $@
 
 $(KVM_TOOLS): $B/%: %.c
-	@mkdir -p $(@D)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(TOOL_LIBS)
 $B/tests/bench/interleave: $B/obj/libpure.a
 $B/tests/bench/interleave: TOOL_LIBS := $B/obj/libpure.a -lm # it stands on tinybench's statistics
@@ -154,11 +141,9 @@ $B/obj/libpure.a $B/san/libpure.a:
 	$Qrm -f $@ && ar rcs $@ $^
 
 $B/tests/unit/%: $B/obj/tests/unit/%.o $B/obj/libpure.a
-	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
 $B/tests/unit-san/%: $B/san/tests/unit/%.o $B/san/libpure.a
-	@mkdir -p $(@D)
 	$Q$(CC) $(CFLAGS) $(SAN) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
 check: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $B/tinyvmm
@@ -188,7 +173,6 @@ bench: all $(KVM_GUESTS) $(KVM_TOOLS)
 # libFuzzer needs clang; FUZZ_SECONDS bounds each target.
 FUZZ_SECONDS ?= 30
 $B/fuzz/%: tests/fuzz/%.c $(filter-out vmm/vcpu.c,$(PURE_SRC))
-	@mkdir -p $(@D)
 	$Qclang $(CPPFLAGS) -std=gnu11 -pthread -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $^ -lfdt -laio -lz
 fuzz: $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
