@@ -58,6 +58,9 @@ static void t_is_that_of_the_tables(void **state)
 	for (size_t i = 0; i < NR_OF(cases); i++)
 		assert_near(stats_t975(cases[i].degrees), cases[i].t,
 			    cases[i].degrees <= 30 ? 1e-6 : 3e-6);
+	/* Abramowitz and Stegun 26.7.5, whose series is cut there, in decimal arithmetic. */
+	assert_near(stats_t975(31), 2.03951169891971073, 1e-14);
+	assert_near(stats_t975(40), 2.02107476208359762, 1e-14);
 	for (size_t degrees = 1; degrees < 40; degrees++)
 		assert_true(stats_t975(degrees) > stats_t975(degrees + 1));
 }
@@ -78,36 +81,69 @@ static void the_tail_of_few_values_is_thinner(void **state)
 	assert_near(stats_tail(100000), 0.025, 1e-5);
 }
 
+static void assert_estimate(const double *values, size_t nr, uint64_t seed,
+			    const struct estimate *expected)
+{
+	struct estimate estimate;
+
+	stats_estimate(values, nr, seed, &estimate);
+	assert_int_equal(estimate.nr, nr);
+	assert_near(estimate.median, expected->median, 1e-12);
+	assert_near(estimate.lo, expected->lo, 1e-12);
+	assert_near(estimate.hi, expected->hi, 1e-12);
+	assert_near(estimate.std_error, expected->std_error, 1e-12);
+	assert_near(estimate.detectable, expected->detectable, 1e-11);
+}
+
 /* By a program in another language: SplitMix64, 4000 resamples, the cut at the tail. */
 static void an_interval_is_that_of_the_bootstrap_with_this_seed(void **state)
 {
+	static const double nine[] = {3, 2, 5, 4, 1.5, 2.5, 3.5, 8, 6};
+	static const double six[] = {1.01, 1.07, 0.99, 1.2, 1.03, 1.05};
+
+	(void)state;
+	assert_estimate(nine, 9, 7,
+			&(struct estimate){.median = 3.5,
+					   .lo = 2,
+					   .hi = 6,
+					   .std_error = 0.8640819749392273,
+					   .detectable = 3.2272297376564723});
+	assert_estimate(six, 6, 1,
+			&(struct estimate){.median = 1.04,
+					   .lo = 0.99,
+					   .hi = 1.2,
+					   .std_error = 0.030568210266054354,
+					   .detectable = 0.1857268548322328});
+}
+
+/* Seeds with which the median beside the cut, on one of its sides, is another one. */
+static void an_interval_ends_at_the_cut_and_not_beside_it(void **state)
+{
+	static const double twenty[] = {1.03,  2.17,  3.31,  4.07,  5.23,  6.37,  7.11,
+					8.29,  9.41,  10.13, 11.27, 12.43, 13.19, 14.33,
+					15.47, 16.01, 17.21, 18.39, 19.49, 20.05};
 	static const struct {
-		size_t nr;
 		uint64_t seed;
-		double values[9];
-		double median, lo, hi, std_error, detectable;
+		struct estimate expected;
 	} cases[] = {
-		{9, 7, {3, 2, 5, 4, 1.5, 2.5, 3.5, 8, 6}, 3.5, 2, 6, 0.864081974939, 3.22722973766},
-		{6,
-		 1,
-		 {1.01, 1.07, 0.99, 1.2, 1.03, 1.05},
-		 1.04,
-		 0.99,
-		 1.2,
-		 0.030568210266,
-		 0.185726854832},
+		{1, {.hi = 15.47, .std_error = 2.111812257007245, .detectable = 6.547346036816839}},
+		{19,
+		 {.hi = 15.47, .std_error = 2.082696419977763, .detectable = 6.522841530139579}},
+		{47,
+		 {.hi = 15.47, .std_error = 2.143264718521054, .detectable = 6.573817096274996}},
+		{54,
+		 {.hi = 15.17, .std_error = 2.091415567060627, .detectable = 6.230179749463163}},
+		{125,
+		 {.hi = 15.47, .std_error = 2.0868718817797363, .detectable = 6.526355687452092}},
 	};
-	struct estimate estimate;
 
 	(void)state;
 	for (size_t i = 0; i < NR_OF(cases); i++) {
-		stats_estimate(cases[i].values, cases[i].nr, cases[i].seed, &estimate);
-		assert_int_equal(estimate.nr, cases[i].nr);
-		assert_near(estimate.median, cases[i].median, 1e-12);
-		assert_near(estimate.lo, cases[i].lo, 1e-12);
-		assert_near(estimate.hi, cases[i].hi, 1e-12);
-		assert_near(estimate.std_error, cases[i].std_error, 1e-10);
-		assert_near(estimate.detectable, cases[i].detectable, 1e-10);
+		struct estimate expected = cases[i].expected;
+
+		expected.median = 10.7;
+		expected.lo = 6.37;
+		assert_estimate(twenty, 20, cases[i].seed, &expected);
 	}
 }
 
@@ -210,6 +246,10 @@ static void there_is_no_unpaired_ratio_without_both_sides_or_to_nothing(void **s
 		stats_estimate_unpaired(&before, &after, &ratio);
 		assert_true(ratio.nr == 0 && ratio.median == 0 && isnan(ratio.detectable));
 	}
+	/* A base below 1 is one. */
+	stats_estimate_unpaired(&(struct estimate){.nr = 6, .median = 0.5},
+				&(struct estimate){.nr = 6, .median = 0.25}, &ratio);
+	assert_true(ratio.nr == 6 && ratio.median == 0.5);
 	/* From one round each there is a ratio and no interval; 0 after 100 is 0. */
 	stats_estimate_unpaired(&(struct estimate){.nr = 1, .median = 100, .std_error = 3},
 				&(struct estimate){.nr = 1, .median = 0, .std_error = 3}, &ratio);
@@ -217,6 +257,10 @@ static void there_is_no_unpaired_ratio_without_both_sides_or_to_nothing(void **s
 	stats_estimate_unpaired(&(struct estimate){.nr = 2, .median = 100, .std_error = 3},
 				&(struct estimate){.nr = 2, .median = 100}, &ratio);
 	assert_near(ratio.hi, 1 + 12.706205 * 0.03, 1e-9);
+	/* What was measured as 0, and not exactly, is not exactly 0 of the other. */
+	stats_estimate_unpaired(&(struct estimate){.nr = 2, .median = 100, .std_error = 9},
+				&(struct estimate){.nr = 2, .median = 0, .std_error = 3}, &ratio);
+	assert_near(ratio.hi, 12.706205 * 0.03, 1e-9);
 }
 
 int main(void)
@@ -226,6 +270,7 @@ int main(void)
 		cmocka_unit_test(t_is_that_of_the_tables),
 		cmocka_unit_test(the_tail_of_few_values_is_thinner),
 		cmocka_unit_test(an_interval_is_that_of_the_bootstrap_with_this_seed),
+		cmocka_unit_test(an_interval_ends_at_the_cut_and_not_beside_it),
 		cmocka_unit_test(ratios_are_estimated_pair_by_pair),
 		cmocka_unit_test(few_values_have_an_interval_and_no_power),
 		cmocka_unit_test(a_difference_is_claimed_beyond_1_and_from_six_rounds_on),

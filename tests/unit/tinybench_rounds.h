@@ -42,4 +42,16 @@ static inline void make_data(struct dataset *data)
 			      json_pack("{s:s, s:s}", "type", "series", "kind", "power"));
 }
 
+/* The rounds `first`, `first` + `step`, ... of one arm, one sample each. */
+static inline void add(struct dataset *data, const struct bench *bench, const char *arm,
+		       unsigned int first, unsigned int step, const double *values, size_t nr)
+{
+	struct sample sample = {.bench = bench, .arm = dataset_arm(data, arm), .round = first};
+
+	for (size_t i = 0; i < nr; i++, sample.round += step) {
+		sample.value = values[i];
+		dataset_add_sample(data, &sample);
+	}
+}
+
 #endif

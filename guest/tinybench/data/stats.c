@@ -103,7 +103,7 @@ static double standard_deviation(const double *values, size_t nr)
 		mean += (values[i] - values[0]) / (double)nr;
 	for (i = 0; i < nr; i++)
 		squares += (values[i] - mean) * (values[i] - mean);
-	return nr > 1 ? sqrt(squares / (double)(nr - 1)) : 0;
+	return sqrt(squares / (double)(nr - 1));
 }
 
 void stats_estimate(const double *values, size_t nr, uint64_t seed, struct estimate *estimate)
@@ -144,17 +144,16 @@ void stats_estimate_ratio(const double *values, const double *base, size_t nr, u
 void stats_estimate_unpaired(const struct estimate *before, const struct estimate *after,
 			     struct estimate *ratio)
 {
-	double relative_before, relative_after, t;
+	double t;
 
 	memset(ratio, 0, sizeof(*ratio));
 	ratio->detectable = NAN;
 	if (before->nr == 0 || after->nr == 0 || before->median <= 0)
 		return;
 	ratio->nr = before->nr < after->nr ? before->nr : after->nr;
-	relative_before = before->std_error / before->median;
-	relative_after = after->median > 0 ? after->std_error / after->median : 0;
 	ratio->median = after->median / before->median;
-	ratio->std_error = ratio->median * hypot(relative_before, relative_after);
+	ratio->std_error =
+		hypot(after->std_error, ratio->median * before->std_error) / before->median;
 	t = ratio->nr > 1 ? stats_t975(ratio->nr - 1) : 0;
 	ratio->lo = ratio->median - t * ratio->std_error;
 	ratio->hi = ratio->median + t * ratio->std_error;

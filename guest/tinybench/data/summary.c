@@ -22,7 +22,8 @@ static void estimate_ratio(struct result *result, const struct dataset *data,
 	struct dataset *names = (struct dataset *)data; /* looks up, adds nothing: it is there */
 	struct rounds base;
 	double *values, *bases;
-	size_t i, j = 0, nr = 0, zeros = 0;
+	size_t i, j = 0, nr = 0;
+	bool has_zero = false;
 
 	dataset_rounds(data, result->bench, dataset_arm(names, SUMMARY_BASE), &base);
 	values = xcalloc(rounds->nr + 1, sizeof(*values));
@@ -32,12 +33,12 @@ static void estimate_ratio(struct result *result, const struct dataset *data,
 			j++;
 		if (j == base.nr || base.round[j] != rounds->round[i])
 			continue;
-		zeros += base.value[j] <= 0;
+		has_zero = has_zero || base.value[j] <= 0;
 		values[nr] = rounds->value[i];
 		bases[nr++] = base.value[j];
 	}
 	/* Without the rounds in which native has 0, the others would say too much. */
-	if (zeros)
+	if (has_zero)
 		result->no_ratio = "native has 0";
 	else if (nr == 0 && base.nr)
 		result->no_ratio = "native ran in other rounds";
@@ -136,11 +137,12 @@ void summary_format_percent(double percent, char *text, size_t size)
 static void say_ratio(const struct result *result, char *text, size_t size)
 {
 	const struct estimate *ratio = &result->ratio;
+	enum verdict verdict = stats_verdict(ratio);
 	double percent = 100 * (ratio->median - 1);
 	char number[32];
 	bool better;
 
-	switch (stats_verdict(ratio)) {
+	switch (verdict) {
 	case VERDICT_TOO_FEW:
 		(void)snprintf(text, size, "%zu round%s too few to say", ratio->nr,
 			       ratio->nr == 1 ? " is" : "s are");
@@ -156,7 +158,7 @@ static void say_ratio(const struct result *result, char *text, size_t size)
 		(void)snprintf(text, size, "no difference seen, down to %s %%", number + 1);
 		break;
 	default:
-		better = (percent > 0) == result->bench->higher_is_better;
+		better = (verdict == VERDICT_HIGHER) == result->bench->higher_is_better;
 		summary_format_percent(percent, number, sizeof(number));
 		if (fabs(percent) >= 200)
 			(void)snprintf(text, size, "%.3g times as much: %s", ratio->median,
