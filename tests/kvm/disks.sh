@@ -69,3 +69,25 @@ if loop=$(losetup -r -f --show "$WORK/disk.img" 2>/dev/null) && [ -b "$loop" ]; 
 else
 	skip "$name" "losetup takes root and a loop device"
 fi
+
+# Half a terabyte in one doorbell; without bounds it takes a minute until the signal is seen.
+rm -f "$WORK/out"
+truncate -s 4G "$WORK/large.img"
+for cache in writeback none; do
+	# It hands the signal on, and kills what has not ended then.
+	timeout -k "$TIMEOUT" 300 "$TINYVMM" --kernel "$GUESTS/blk_flood.ring0.elf" \
+		--irqchip kernel --disk "$WORK/large.img,cache=$cache" \
+		<"$WORK/in" >"$WORK/out" 2>"$WORK/err" &
+	started=$!
+	tries=0
+	while ! grep -q flood "$WORK/out" && [ "$tries" -lt 200 ]; do
+		sleep 0.05
+		tries=$((tries + 1))
+	done
+	kill -TERM $started
+	status=0
+	wait $started 2>/dev/null || status=$? # where the shell says that it was terminated
+	printf 'flood\n' >"$WORK/want"
+	judge "SIGTERM while half a terabyte is read, cache=$cache" 143 ''
+done
+rm "$WORK/large.img"
