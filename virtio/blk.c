@@ -163,7 +163,7 @@ static void enqueue(struct blk *blk, struct blk_request *req)
 
 /* What taking a chain says about taking the next. */
 enum turn {
-	TURN_GOES_ON,
+	TURN_CONTINUES,
 	TURN_IS_LONG, /* the I/O thread has waited for the disk; others come first */
 	TURN_IS_FULL, /* there is no room now, the chain stays in the ring */
 };
@@ -176,7 +176,7 @@ static enum turn serve_chain(struct blk *blk, struct blk_request *req)
 	if (!blk_request_is_well_formed(&req->chain)) {
 		vdev_guest_fault(&blk->vdev, "a request without a header or room for its status");
 		release_slot(blk, req);
-		return TURN_GOES_ON;
+		return TURN_CONTINUES;
 	}
 	ret = blk_request_start(&blk->backend, req);
 	if (ret == BLK_REQUEST_NO_ROOM) {
@@ -184,7 +184,7 @@ static enum turn serve_chain(struct blk *blk, struct blk_request *req)
 		release_slot(blk, req);
 		return TURN_IS_FULL;
 	}
-	turn = req->waited ? TURN_IS_LONG : TURN_GOES_ON;
+	turn = req->waited ? TURN_IS_LONG : TURN_CONTINUES;
 	if (ret == BLK_REQUEST_PREPARED)
 		enqueue(blk, req);
 	else
@@ -200,9 +200,9 @@ static enum turn serve_chain(struct blk *blk, struct blk_request *req)
 static enum turn serve_chains(struct blk *blk)
 {
 	struct virtq *vq = blk_queue(blk);
-	enum turn turn = TURN_GOES_ON;
+	enum turn turn = TURN_CONTINUES;
 
-	for (unsigned int budget = vq->size; is_live(blk) && turn == TURN_GOES_ON; budget--) {
+	for (unsigned int budget = vq->size; is_live(blk) && turn == TURN_CONTINUES; budget--) {
 		struct blk_request *req;
 
 		if (budget == 0)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A descriptor chain as two byte streams (virtio 1.2, 2.7.4): whoever uses them cannot tell how the
- * driver cut its message into buffers. The segments were checked when the chain was taken from
- * its queue; guest RAM does not move or shrink.
+ * A descriptor chain as two byte streams (virtio 1.2, 2.7.4): a device that uses them cannot tell
+ * how the driver cut its message into buffers. The segments were checked when the chain was taken
+ * from its queue; guest RAM does not move or shrink.
  */
 #include "virtio/virtq.h"
 
 #include <errno.h>
 
 /*
- * Goes on to the next piece of a stream that ends before segment `end`: at most `want` (not 0)
+ * Moves to the next piece of a stream that ends before segment `end`: at most `want` (not 0)
  * bytes that lie together. Returns its length and address, 0 at the end.
  */
 static size_t next_piece(const struct vchain *chain, struct vchain_pos *pos, uint16_t end,

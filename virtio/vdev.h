@@ -180,7 +180,7 @@ void vdev_queue_interrupt(struct vdev *vdev, struct virtq *vq);
 void vdev_config_changed(struct vdev *vdev);
 
 /*
- * The driver broke the rules in a way that the device cannot go on from (2.1.2): sets
+ * The driver broke the rules in a way that the device cannot recover from (2.1.2): sets
  * DEVICE_NEEDS_RESET, interrupts, and logs `what` at a limited rate. The device serves nothing
  * until it is reset. `what` says what the driver did.
  */

@@ -110,7 +110,7 @@ void virtq_unpop(struct virtq *vq);
 
 /*
  * Gives the chain back with `chain->written` bytes written, and publishes it. 0, or -EFAULT if the
- * queue is broken or no longer live: nothing is written to guest RAM then.
+ * queue is broken or was taken back: nothing is written to guest RAM then.
  */
 int virtq_push(struct virtq *vq, const struct vchain *chain);
 

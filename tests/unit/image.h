@@ -52,7 +52,7 @@ static inline void image_remove(const struct image *image)
 	tempdir_remove(&image->dir);
 }
 
-/* Reads past any lock and cache option, as somebody else would. */
+/* Reads past any lock and cache option, as another program would. */
 static inline void image_read(const char *path, uint64_t offset, void *to, size_t len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -283,7 +283,7 @@ static void o_direct_says_what_it_needs(void **state)
 
 /* ---- locks ---- */
 
-static void a_writer_excludes_everybody_and_readers_writers(void **state)
+static void a_writer_excludes_all_others_and_readers_writers(void **state)
 {
 	static const struct {
 		bool first_ro, second_ro, both;
@@ -463,7 +463,7 @@ int main(void)
 		image_test(says_how_to_open_what_may_not_be_written),
 		cmocka_unit_test(does_not_pretend_o_direct),
 		image_test(o_direct_says_what_it_needs),
-		image_test(a_writer_excludes_everybody_and_readers_writers),
+		image_test(a_writer_excludes_all_others_and_readers_writers),
 		image_test(a_discarded_range_gives_its_space_back),
 		image_test(a_zeroed_range_reads_as_zeroes),
 		cmocka_unit_test(zeroes_are_written_where_they_cannot_be_asked_for),

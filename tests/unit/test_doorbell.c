@@ -141,7 +141,7 @@ static void doorbells_are_unbound_at_a_reset_and_bound_at_the_next_life(void **s
 	assert_int_equal(f->bells.unbinds, COUNTING_QUEUES);
 	assert_int_equal(f->bells.fd[0], -1);
 
-	/* What was rung before the reset and is heard after it reaches nobody. */
+	/* What was rung before the reset and is heard after it has no effect. */
 	assert_int_equal(eventfd_write(fd, 1), 0);
 	fake_guest_run_io(&f->g);
 	for (int i = 0; i < 10; i++)
@@ -154,7 +154,7 @@ static void doorbells_are_unbound_at_a_reset_and_bound_at_the_next_life(void **s
 	wait_until_notified(f, 1);
 }
 
-/* It also costs an exit each, which whoever measures has to be told. */
+/* It also costs an exit each, which a measurement has to say. */
 static void where_no_doorbell_can_be_had_the_write_itself_notifies(void **state)
 {
 	struct fixture *f = *state;

@@ -167,7 +167,7 @@ static void a_link_that_changed_during_a_reset_is_seen_after_it(void **state)
 	assert_false(link_is_up(m));
 }
 
-/* Somebody deletes the interface: the link goes down, sending goes into the void, nobody spins. */
+/* Without its interface the link goes down, sending goes into the void, and no thread spins. */
 static void a_tap_that_is_deleted_is_a_link_down(void **state)
 {
 	struct machine *m = *state;

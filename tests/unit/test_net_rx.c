@@ -96,7 +96,7 @@ static void a_packet_larger_than_the_whole_ring_is_dropped(void **state)
 	assert_alive(m);
 }
 
-/* Packets wait for buffers where they are; nothing is lost, and nobody spins. */
+/* Packets wait for buffers where they are; nothing is lost, and no thread spins. */
 static void packets_wait_for_buffers(void **state)
 {
 	static const uint64_t features[] = {ALL, ALL & ~FEATURE(VIRTIO_F_EVENT_IDX)};

@@ -150,7 +150,7 @@ static void a_huge_buffer_gets_a_bounded_part(void **state)
 	assert_true(is_zero(g, gpa_add(buf.at, RNG_MAX), 64));
 }
 
-/* 5.4.6.1: there must be none; the chain goes back unused and the device goes on. */
+/* 5.4.6.1: there must be none; the chain goes back unused and the device continues. */
 static void a_readable_buffer_is_neither_read_nor_written(void **state)
 {
 	struct fake_guest *g = *state;
@@ -178,7 +178,7 @@ static void a_chain_without_bytes_goes_back(void **state)
 }
 
 /*
- * More chains than one turn serves: the I/O thread goes on by itself, and others come in between.
+ * More chains than one turn serves: the I/O thread continues by itself, and others come between.
  */
 static void a_full_queue_is_served_in_turns_without_another_kick(void **state)
 {
