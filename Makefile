@@ -33,6 +33,7 @@ VMM_OBJ  := $(VMM_SRC:%.c=$B/obj/%.o)
 PURE_SRC := $(filter-out vmm/main.c vmm/machine%.c vmm/run.c vmm/kvm/% vmm/x86/cpu.c,$(VMM_SRC))
 # tinybench: everything under guest/tinybench/ but what of tinybench exact runs elsewhere, in QEMU and
 # in the machine that QEMU runs; unit tests may link all of it but main().
+EXACT_PARTS := $(patsubst %,$B/exact/%,libexact.so level1 pack.sh init.sh initramfs.sh)
 EXACT_ALIEN := guest/tinybench/exact/plugin.c guest/tinybench/exact/level1.c
 TINYBENCH_SRC := $(filter-out $(EXACT_ALIEN),$(wildcard guest/tinybench/*.c guest/tinybench/*/*.c))
 TINYBENCH_LIB := $(filter-out %/main.c,$(TINYBENCH_SRC))
@@ -50,7 +51,7 @@ UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 .SECONDARY: # keeps the objects of tests
 
 all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf $B/guest/linux/init \
-	$B/exact/libexact.so $B/exact/level1
+	$(EXACT_PARTS)
 
 help:
 	@echo 'all linux-guest deps demo check check-kvm check-nested check-all mutate bench fuzz lint format install clean'
@@ -66,6 +67,10 @@ $B/tinybench: $(patsubst %.c,$B/obj/%.o,$(TINYBENCH_SRC) $(wildcard vmm/core/*.c
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lz -lm
 
 # What tinybench exact loads into QEMU, and what it starts in the machine that QEMU runs.
+$B/exact/%.sh: guest/tinybench/exact/%.sh
+	$Qcp $< $@
+$B/exact/initramfs.sh: guest/linux/initramfs.sh
+	$Qcp $< $@
 $B/exact/libexact.so: guest/tinybench/exact/plugin.c guest/abi.h $(wildcard guest/tinybench/exact/*.h)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -O2 -shared -fPIC -fvisibility=hidden -o $@ $<
 $B/exact/level1: guest/tinybench/exact/level1.c guest/abi.h
@@ -115,7 +120,7 @@ linux-guest: $B/guest/linux/init $B/guest/bench.elf
 $B/guest/linux/init: guest/linux/init.c
 	$Q$(CC) $(FREESTANDING) -Os -nostdlib -static -no-pie -s -o $@ $<
 
-$B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS)
+$B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS) $(wildcard tests/kvm/guest/*.inc)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
 # The same test as a payload in ring 0 and in ring 3.

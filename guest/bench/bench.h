@@ -28,7 +28,8 @@ struct pass {
 	/* Filled in by the benchmark: */
 	double work;	/* how much was done, in the numerator of the unit: bytes, accesses, ... */
 	uint64_t ticks; /* how long that took, if not from beginning to end of the pass */
-	const char *wrong; /* why it could not be done, which ends the benchmark */
+	uint64_t operations; /* begun and ended in the pass, if not `iterations` */
+	const char *wrong;   /* why it could not be done, which ends the benchmark */
 };
 
 struct bench;

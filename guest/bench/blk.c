@@ -103,6 +103,7 @@ static const char *run_requests(struct state *state, uint64_t wanted, struct pas
 
 	for (unsigned int slot = 0; slot < under_way; slot++)
 		queue_next(state, slot);
+	pass->operations = under_way;
 	for (;;) {
 		nr = blk_push(&state->io) ? blk_wait(&state->io, slots) : -1;
 		if (nr < 0)
@@ -112,6 +113,7 @@ static const char *run_requests(struct state *state, uint64_t wanted, struct pas
 			break;
 		for (int i = 0; i < nr; i++)
 			queue_next(state, slots[i]);
+		pass->operations += (unsigned int)nr;
 	}
 	pass->ticks = env_ticks() - start;
 	pass->work = (double)done;

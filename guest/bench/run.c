@@ -50,7 +50,8 @@ static void run_pass(void *arg, unsigned int cpu)
 /* What one sample comes to. */
 struct sample {
 	double work;
-	uint64_t ticks; /* from the first start to the last end */
+	uint64_t ticks;	     /* from the first start to the last end */
+	uint64_t operations; /* of the first CPU */
 };
 
 static const char *take_sample(struct run *run, uint64_t iterations, struct sample *sample)
@@ -67,6 +68,7 @@ static const char *take_sample(struct run *run, uint64_t iterations, struct samp
 	last = round.end[0];
 	own = round.pass[0].ticks;
 	sample->work = round.pass[0].work;
+	sample->operations = round.pass[0].operations ? round.pass[0].operations : iterations;
 	for (unsigned int i = 1; i < run->cpus; i++) {
 		if (round.start[i] < first)
 			first = round.start[i];
@@ -146,6 +148,7 @@ static void print_sample(const struct run *run, unsigned int i, uint64_t iterati
 	out_number(&out, "value", to_value(run, sample));
 	out_bool(&out, "warmup", i == 0);
 	out_integer(&out, "iterations", iterations);
+	out_integer(&out, "operations", sample->operations);
 	out_end(&out);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "guest/tinybench/aa.h"
@@ -11,6 +12,7 @@
 #include "guest/tinybench/base/status.h"
 #include "guest/tinybench/command.h"
 #include "guest/tinybench/diff.h"
+#include "guest/tinybench/exact/exact.h"
 #include "guest/tinybench/list.h"
 #include "guest/tinybench/report.h"
 #include "guest/tinybench/run.h"
@@ -60,9 +62,13 @@ int command_line(int argc, char **argv, struct err *err)
 
 	guard_standard_descriptors();
 	err->text[0] = '\0';
-	ret = settings_parse(&settings, argc, argv, err);
-	status = ret ? bench_status(ret) : run_one(&settings, err);
-	settings_free(&settings);
+	if (argc > 1 && strcmp(argv[1], "exact") == 0) {
+		status = exact_command(argc - 1, argv + 1, err);
+	} else {
+		ret = settings_parse(&settings, argc, argv, err);
+		status = ret ? bench_status(ret) : run_one(&settings, err);
+		settings_free(&settings);
+	}
 	/* A table that did not arrive is no success. */
 	if (file_flush(stdout, "standard output", &output) < 0 && status == BENCH_STATUS_OK) {
 		*err = output;

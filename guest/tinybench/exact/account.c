@@ -141,30 +141,51 @@ static void count_usual(struct account *account, const struct trace *trace,
 	account->length = usual->length;
 }
 
-/* All of it, but for ticks of the timer, which come with time and not with the operations. */
-static void count_all(struct account *account, const struct trace *trace, uint64_t rounds)
+/* How often the timer's interrupt is taken in the whole trace. */
+static uint64_t count_ticks(const struct trace *trace, const struct insns *insns,
+			    struct places *places)
 {
 	struct trace_reader reader;
-	uint64_t ticks = 0, cut_out = 0;
+	struct walk walk;
+	struct step step;
+	uint64_t ticks = 0;
+
+	walk_start(&walk, insns, places, trace);
+	trace_start(&reader, trace);
+	while (trace_next(&reader, &step)) {
+		walk_step(&walk, &step);
+		ticks += walk.enters && strcmp(walk.node->function->name, TIMER) == 0;
+	}
+	walk_free(&walk);
+	return ticks;
+}
+
+/*
+ * All of it, but for ticks of the timer, which come with time and not with the operations: unless
+ * there are as many of them as operations, which then is what they are about.
+ */
+static void count_all(struct account *account, const struct trace *trace, uint64_t rounds)
+{
+	const struct walk *walk = &account->walk;
+	uint64_t ticks = count_ticks(trace, walk->insns, walk->places), cut_out = 0;
+	bool cuts = rounds == 1 || ticks < rounds / 2;
+	struct trace_reader reader;
 	struct step step;
 
 	trace_start(&reader, trace);
 	while (trace_next(&reader, &step)) {
 		walk_step(&account->walk, &step);
 		account->length++;
-		if (walk_is_inside(&account->walk, TIMER)) {
+		if (cuts && walk_is_inside(walk, TIMER))
 			cut_out++;
-			ticks += account->walk.enters &&
-				 strcmp(account->walk.node->function->name, TIMER) == 0;
-		} else {
+		else
 			count_step(account, step.insn);
-		}
 	}
 	account->divisor = account->operations = rounds;
 	account->equal = rounds == 1;
 	if (cut_out) {
-		char *why = xasprintf("sysvec_apic_timer_interrupt, %llu times",
-				      (unsigned long long)ticks);
+		char *why =
+			xasprintf("apic_timer_interrupt, %llu times", (unsigned long long)ticks);
 
 		leave_out(account, why, 0, (int64_t)cut_out);
 		free(why);

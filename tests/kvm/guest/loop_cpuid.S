@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#define EXIT xor %eax, %eax; cpuid
+#include "tests/kvm/guest/loop.inc"

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#define EXIT mov (%rdi), %eax
+#include "tests/kvm/guest/loop.inc"

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#define EXIT mov %eax, (%rdi)
+#include "tests/kvm/guest/loop.inc"

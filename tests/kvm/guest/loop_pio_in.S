@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#define EXIT in $0x80, %al
+#include "tests/kvm/guest/loop.inc"
