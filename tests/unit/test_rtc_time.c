@@ -111,10 +111,33 @@ static void an_update_is_announced_for_the_last_2228_us_of_a_second(void **state
 	device_destroy(device);
 }
 
+/* UIP is the chip's and not the guest's; a write to C or D, and to the time, changes nothing. */
+static void what_is_read_only_stays(void **state)
+{
+	static const uint8_t fixed[] = {0, 2, 4, 6, 7, 8, 9, 0x0c, 0x0d, 0x32};
+	struct fixture f;
+	struct device *device = create(&f);
+
+	(void)state;
+	now = (struct timespec){.tv_sec = 951782400};
+	cmos_write(&f, STATUS_A, 0xa6);
+	assert_int_equal(cmos_read(&f, STATUS_A), 0x26);
+	cmos_write(&f, STATUS_A, 0x2f);
+	assert_int_equal(cmos_read(&f, STATUS_A), 0x2f);
+	for (size_t i = 0; i < NR_OF(fixed); i++) {
+		unsigned int before = cmos_read(&f, fixed[i]);
+
+		cmos_write(&f, fixed[i], ~before & 0xff);
+		assert_int_equal(cmos_read(&f, fixed[i]), before);
+	}
+	device_destroy(device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates_are_decimal_with_a_century),
+		cmocka_unit_test(what_is_read_only_stays),
 		cmocka_unit_test(an_update_is_announced_for_the_last_2228_us_of_a_second),
 	};
 
