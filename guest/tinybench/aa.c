@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/aa.h"
+#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/prng.h"
-#include "guest/tinybench/measure/progress.h"
 #include "guest/tinybench/base/status.h"
-#include "guest/tinybench/measure/session.h"
 #include "guest/tinybench/data/stats.h"
+#include "guest/tinybench/measure/progress.h"
+#include "guest/tinybench/measure/session.h"
 
 #define ALLOWED_PERCENT 5
 

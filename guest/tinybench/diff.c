@@ -6,8 +6,8 @@
 
 #include "guest/tinybench/base/status.h"
 #include "guest/tinybench/base/text.h"
-#include "guest/tinybench/diff.h"
 #include "guest/tinybench/data/summary.h"
+#include "guest/tinybench/diff.h"
 #include "guest/tinybench/report/table.h"
 #include "vmm/core/array.h"
 

@@ -96,7 +96,7 @@ verdict "64 GiB, to the floor's 64 GiB" "$(pair start_64g "tinyvmm 64G to floor 
 
 echo
 for ring in 0 3; do
-	echo "Exit to user space from ring $ring: a write to a port where nobody is, by the guest's TSC"
+	echo "Exit to user space from ring $ring: a write to a port that no device has, by the guest's TSC"
 	interleave exits_ring$ring -v -n $((ROUNDS / 5 + 2)) -u "TSC ticks for 1,000 exits" \
 		-p "tinyvmm --stats to tinyvmm" \
 		"bare KVM_RUN loop=$bench/floor -C -t $kvm/exits.ring$ring.elf" \

@@ -193,12 +193,12 @@ static bool is_gone(pid_t pid)
 	for (tries = 0; tries < 200; tries++) {
 		if (kill(pid, 0) < 0)
 			return true;
-		usleep(10000); /* somebody else reaps it */
+		usleep(10000); /* its new parent waits for it */
 	}
 	return false;
 }
 
-/* Huge pages that nobody has reserved are no more a failure than a host without RAPL. */
+/* Huge pages that are not reserved are no more a failure than a host without RAPL. */
 static void what_cannot_run_here_is_skipped_and_what_went_wrong_failed(void **state)
 {
 	static const struct {

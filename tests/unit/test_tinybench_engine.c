@@ -149,7 +149,7 @@ static void a_server_that_does_not_answer_is_the_reason(void **state)
 	assert_non_null(strstr(f->arm.why_not.text, "docker does not answer"));
 	assert_non_null(strstr(f->arm.why_not.text, "Is the daemon running?"));
 	arm_release(&f->arm);
-	assert_false(log_has(f, "rmi")); /* there is no image, and nobody to ask */
+	assert_false(log_has(f, "rmi")); /* there is no image, and no server to ask */
 }
 
 static void an_engine_that_cannot_start_leaves_no_image(void **state)

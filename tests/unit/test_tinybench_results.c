@@ -207,6 +207,41 @@ static void each_benchmark_is_continued_in_the_arms_that_it_has(void **state)
 	dataset_free(&data);
 }
 
+/* A pair that is left out has no interval, and none to wait for. */
+static void until_ci_waits_for_the_pairs_that_are_continued(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	write_program(fixture, "guest/bench.elf", TWO_BENCHES);
+	write_program(fixture, "arm", TWO_BENCHES);
+	assert_status(fixture, MORE " --arms native --bench mem.fault --rounds 1", BENCH_STATUS_OK);
+	assert_status(fixture, RUN " --rounds 2", BENCH_STATUS_OK);
+	assert_status(fixture, MORE " --until-ci 1", BENCH_STATUS_OK);
+	load(fixture, &data);
+	assert_in_range(dataset_next_round(&data), 7, 10);
+	dataset_free(&data);
+}
+
+/* sha256sum(1) puts a mark before the sum then. */
+static void a_backslash_in_the_path_is_not_part_of_the_sum(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dataset data;
+	const char *sum;
+
+	write_program(fixture, "b\\s/guest/bench.elf", TWO_BENCHES);
+	assert_status(fixture,
+		      "tinybench run --build DIR/b\\s --out DIR/out --arms native --bench "
+		      "cpu.noploop --rounds 1",
+		      BENCH_STATUS_OK);
+	load(fixture, &data);
+	sum = json_string_value(
+		json_object_get(json_object_get(last_run(&data), "bench_file"), "sha256"));
+	assert_int_equal(strspn(sum, "0123456789abcdef"), 64);
+	dataset_free(&data);
+}
+
 static void an_arm_whose_name_cannot_be_kept_is_refused_before_anything_is_made(void **state)
 {
 	static const char *const names[] = {"\377", "a\302", "a\033[2J", "a\302\233", "\177"};
@@ -342,6 +377,8 @@ int main(void)
 		CASE(a_scratch_directory_that_is_a_link_is_refused),
 		CASE(what_is_not_said_is_continued_as_it_was),
 		CASE(each_benchmark_is_continued_in_the_arms_that_it_has),
+		CASE(until_ci_waits_for_the_pairs_that_are_continued),
+		CASE(a_backslash_in_the_path_is_not_part_of_the_sum),
 		CASE(an_arm_whose_name_cannot_be_kept_is_refused_before_anything_is_made),
 		CASE(a_directory_keeps_its_samples_and_its_page),
 		CASE(a_summary_is_printed_on_request_and_nothing_is_written_then),

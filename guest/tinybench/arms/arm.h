@@ -9,11 +9,11 @@
 
 #include <stdbool.h>
 
+#include "guest/tinybench/arms/netlab.h"
 #include "guest/tinybench/base/catalog.h"
 #include "guest/tinybench/base/names.h"
-#include "guest/tinybench/arms/netlab.h"
-#include "vmm/core/err.h"
 #include "guest/tinybench/base/spawn.h"
+#include "vmm/core/err.h"
 
 /* What all arms of a run share. Strings belong to the caller and outlive the arms. */
 struct arm_context {

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
+#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/base/text.h"
 #include "vmm/core/array.h"

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
-#include "guest/tinybench/base/file.h"
 #include "guest/tinybench/arms/oci.h"
+#include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/file.h"
 #include "vmm/core/array.h"
 
 static bool is_engine(const struct arm *arm, const char *engine)

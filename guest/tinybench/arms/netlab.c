@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest/tinybench/arms/netlab.h"
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
-#include "guest/tinybench/arms/netlab.h"
 #include "guest/tinybench/base/spawn.h"
 
 /* Runs a script; names come from us, so nothing has to be quoted. */

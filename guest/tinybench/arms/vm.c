@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/arms/arm.h"
+#include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
 #include "vmm/core/exit_status.h"
 

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
-#include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/base/gzip.h"
 #include "guest/tinybench/base/text.h"
+#include "guest/tinybench/data/dataset.h"
 
 /* 12 significant digits: no clock is better, and 0.1 stays 0.1. */
 #define JSON_FORMAT (JSON_COMPACT | JSON_REAL_PRECISION(12))

@@ -11,9 +11,9 @@
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
-#include "guest/tinybench/host/host.h"
 #include "guest/tinybench/base/spawn.h"
 #include "guest/tinybench/base/text.h"
+#include "guest/tinybench/host/host.h"
 #include "vmm/core/array.h"
 
 static json_t *text_or_null(const char *text)

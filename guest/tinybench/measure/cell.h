@@ -7,8 +7,8 @@
 #define GUEST_TINYBENCH_MEASURE_CELL_H
 
 #include "guest/tinybench/arms/arm.h"
-#include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/base/spawn.h"
+#include "guest/tinybench/data/dataset.h"
 
 struct cell {
 	struct dataset *data;

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "guest/tinybench/host/rapl.h"
 #include "guest/tinybench/measure/job_run.h"
 #include "guest/tinybench/measure/own.h"
-#include "guest/tinybench/host/rapl.h"
 #include "guest/tinybench/measure/session.h"
 
 #define IDLE_MS 1000

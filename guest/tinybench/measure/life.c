@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/tinybench/host/process_tree.h"
 #include "guest/tinybench/measure/job_run.h"
 #include "guest/tinybench/measure/own.h"
-#include "guest/tinybench/host/process_tree.h"
 #include "guest/tinybench/measure/session.h"
 
 #define IDLE_SECONDS	   10

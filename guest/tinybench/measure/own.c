@@ -2,8 +2,8 @@
 /* The table of benchmarks that tinybench measures itself. */
 #include <string.h>
 
-#include "guest/tinybench/measure/own.h"
 #include "guest/tinybench/data/stats.h"
+#include "guest/tinybench/measure/own.h"
 #include "vmm/core/array.h"
 
 static const struct own_bench table[] = {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "guest/tinybench/measure/progress.h"
 #include "guest/tinybench/base/spawn.h"
+#include "guest/tinybench/measure/progress.h"
 
 #define CLEAR_LINE "\r\033[K"
 

@@ -22,6 +22,7 @@ bool rounds_given_up(const struct run *run, size_t bench_index, size_t arm_index
 	size_t nr_arms = run->session.arm_names.nr;
 
 	return !run->session.arms[arm_index].ready ||
+	       !session_wants(&run->session, bench_index, arm_index) ||
 	       run->failures[bench_index * nr_arms + arm_index] == GIVE_UP_AFTER;
 }
 

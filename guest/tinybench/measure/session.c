@@ -11,11 +11,11 @@
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/cpus.h"
-#include "guest/tinybench/measure/choose.h"
-#include "guest/tinybench/measure/resume.h"
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/host/host.h"
+#include "guest/tinybench/measure/choose.h"
 #include "guest/tinybench/measure/own.h"
+#include "guest/tinybench/measure/resume.h"
 #include "guest/tinybench/measure/session.h"
 
 /* ---- the benchmark file ---- */
@@ -34,19 +34,22 @@ char *session_own_directory(void)
 static int hash_bench_file(struct session *session, struct err *err)
 {
 	struct argv argv = {0};
-	char *output;
+	char *output, *sum;
+	int ret = 0;
 
 	argv_add(&argv, "sha256sum");
 	argv_add(&argv, "%s", session->bench_file);
 	output = spawn_capture(argv.at, err);
 	argv_free(&argv);
-	if (!output || strlen(output) < 64) {
-		free(output);
-		return -EIO;
-	}
-	memcpy(session->sha256, output, 64);
+	if (!output)
+		return err_prefix(err, -EIO, "sha256sum %s", session->bench_file);
+	sum = output + (*output == '\\'); /* its mark for a path with a backslash or a new line */
+	if (strspn(sum, "0123456789abcdef") == sizeof(session->sha256) - 1)
+		memcpy(session->sha256, sum, sizeof(session->sha256) - 1);
+	else
+		ret = err_set(err, -EIO, "sha256sum %s: printed no sum", session->bench_file);
 	free(output);
-	return 0;
+	return ret;
 }
 
 static int find_bench_file(struct session *session, struct err *err)

@@ -7,10 +7,10 @@
 #define GUEST_TINYBENCH_MEASURE_SESSION_H
 
 #include "guest/tinybench/arms/arm.h"
-#include "guest/tinybench/base/catalog.h"
-#include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/arms/netlab.h"
+#include "guest/tinybench/base/catalog.h"
 #include "guest/tinybench/base/settings.h"
+#include "guest/tinybench/data/dataset.h"
 #include "guest/tinybench/measure/claim.h"
 
 /* What an arm did while the program in it slept, until both benchmarks about it have it. */

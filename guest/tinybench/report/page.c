@@ -8,9 +8,9 @@
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/host/host.h"
 #include "guest/tinybench/report/html.h"
-#include "guest/tinybench/report/plot.h"
 #include "guest/tinybench/report/page.h"
 #include "guest/tinybench/report/page_tables.h"
+#include "guest/tinybench/report/plot.h"
 #include "vmm/core/array.h"
 
 struct page {

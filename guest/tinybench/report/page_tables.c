@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "guest/tinybench/report/html.h"
-#include "guest/tinybench/report/paging.h"
 #include "guest/tinybench/report/page_tables.h"
+#include "guest/tinybench/report/paging.h"
 #include "guest/tinybench/report/study.h"
 #include "guest/tinybench/report/table.h"
 

@@ -8,8 +8,8 @@
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
-#include "guest/tinybench/report/plot.h"
 #include "guest/tinybench/base/spawn.h"
+#include "guest/tinybench/report/plot.h"
 #include "vmm/core/array.h"
 
 /*
