@@ -160,7 +160,7 @@ check-kvm check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
 
 # Faults on purpose: a unit test has to notice each. MUTATE gives options, as in docs/testing.md.
 mutate: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
-	$Qtests/mutate/mutate.py $(MUTATE) $B
+	$Qtests/mutate/selftest.py && tests/mutate/mutate.py $(MUTATE) $B
 
 check-all: deps
 	$Qfor t in check check-kvm; do $(MAKE) --no-print-directory $$t || exit 1; done

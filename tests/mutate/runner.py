@@ -38,7 +38,7 @@ def session(sid):
 def limit(cpu_seconds, address_space):
     """In the child: it ends with its parent, and leaves no core."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
     if address_space:
@@ -61,7 +61,7 @@ def run(program, tmp, mutant=0, seen=None, usual=(20.0, 60.0), address_space=0):
         except ProcessLookupError:
             pass
     took = time.monotonic() - start
-    if cpu is None or child.returncode == -signal.SIGXCPU or (child.returncode == -signal.SIGKILL and cpu >= 1):
+    if cpu is None or child.returncode == -signal.SIGXCPU:
         return TIMED_OUT, took, 0
     return (PASSED if child.returncode == 0 else FAILED), took, cpu
 
