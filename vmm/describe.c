@@ -101,6 +101,7 @@ void describe_board(struct board *board, const struct config *config,
 	describe_nodes(board, size);
 	board->has_serial = true;
 	/* ACPI says hardware-reduced: nobody needs an 8254, so only who asks pays for one. */
+	board->has_testdev = config->testdev;
 	board->has_pit = resolve(config->pit, false);
 	/* api.rst, KVM_CREATE_PIT2: without interrupt controllers in KVM there is no PIT either. */
 	board->has_irqchip = resolve(config->irqchip, image->wants_irqchip || board->has_pit);

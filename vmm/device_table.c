@@ -13,6 +13,7 @@
 #include "devices/power.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "devices/testdev.h"
 #include "devices/timestamp.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
@@ -39,23 +40,42 @@ static int create_power(const struct device_env *env, uint16_t port, struct devi
 	return power_create(env, &layout, device);
 }
 
+static int create_testdev(const struct device_env *env, uint16_t port, struct device **device)
+{
+	const struct testdev_layout layout = {
+		.registers = port,
+		.flush = PORT_TESTDEV_FLUSH,
+		.lines = PORT_TESTDEV_LINES,
+		.window = MEMMAP_TESTDEV,
+	};
+
+	return testdev_create(env, &layout, device);
+}
+
 struct chip_row {
 	const char *name;
 	uint16_t port;
 	uint32_t gsi;
 	int (*create)(const struct device_env *env, uint16_t port, struct device **device);
+	bool only_for_tests; /* there with --testdev */
 };
 
 static const struct chip_row chip_rows[] = {
-	{"16550A serial port", PORT_SERIAL, GSI_SERIAL, serial_create},
-	{"i8042 (reset only)", PORT_I8042, NO_GSI, i8042_create},
-	{"CMOS clock", PORT_RTC, NO_GSI, rtc_create},
-	{"POST code", PORT_POST, NO_GSI, post_create},
-	{"debug console", PORT_DEBUGCON, NO_GSI, debugcon_create},
-	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, debug_exit_create},
-	{"ACPI sleep and reset", PORT_POWER, NO_GSI, create_power},
-	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, timestamp_create},
+	{"16550A serial port", PORT_SERIAL, GSI_SERIAL, serial_create, false},
+	{"i8042 (reset only)", PORT_I8042, NO_GSI, i8042_create, false},
+	{"CMOS clock", PORT_RTC, NO_GSI, rtc_create, false},
+	{"POST code", PORT_POST, NO_GSI, post_create, false},
+	{"debug console", PORT_DEBUGCON, NO_GSI, debugcon_create, false},
+	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, debug_exit_create, false},
+	{"ACPI sleep and reset", PORT_POWER, NO_GSI, create_power, false},
+	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, timestamp_create, false},
+	{"test device", PORT_TESTDEV, NO_GSI, create_testdev, true},
 };
+
+static bool has_chip(const struct board *board, const struct chip_row *chip)
+{
+	return !chip->only_for_tests || board->has_testdev;
+}
 
 #define NR_CHIPS NR_OF(chip_rows)
 
@@ -179,6 +199,8 @@ int device_table_create(const struct device_env *common, const struct device_wir
 	for (size_t row = 0; row < NR_CHIPS; row++) {
 		const struct chip_row *chip = &chip_rows[row];
 
+		if (!has_chip(board, chip))
+			continue;
 		env.irq = wiring->irq(wiring->ctx, chip->gsi);
 		env.log_limit = &limits[*nr];
 		ret = chip->create(&env, chip->port, &devices[*nr]);
@@ -207,6 +229,8 @@ int device_table_create(const struct device_env *common, const struct device_wir
 void device_table_print(const struct board *board, FILE *to)
 {
 	for (size_t row = 0; row < NR_CHIPS; row++) {
+		if (!has_chip(board, &chip_rows[row]))
+			continue;
 		fprintf(to, "%s port 0x%03x   %s", row == 0 ? "devices " : "        ",
 			chip_rows[row].port, chip_rows[row].name);
 		if (chip_rows[row].gsi != NO_GSI)

@@ -268,6 +268,7 @@ static int create_devices(struct machine *machine, struct err *err)
 		.mem = &machine->mem,
 		.pio = &machine->pio,
 		.mmio = &machine->mmio,
+		.lines = vm_irq_lines(machine->vm),
 		.doorbell = vm_doorbell(machine->vm),
 		.loop = machine->loop,
 		.console = console_chario(parts->backends->console),

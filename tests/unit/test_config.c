@@ -74,8 +74,9 @@ static void only_the_kernel_is_required(void **state)
 static void every_option_has_its_place(void **state)
 {
 	const struct config *config = parse(
-		*state, "-k vmlinux -i initrd -a quiet --console none --irqchip kernel --pit on "
-			"--stats=out.json --on-reset restart --log debug --dry-run");
+		*state,
+		"-k vmlinux -i initrd -a quiet --console none --irqchip kernel --pit on --testdev "
+		"--stats=out.json --on-reset restart --log debug --dry-run");
 
 	assert_string_equal(config->kernel, "vmlinux");
 	assert_string_equal(config->initrd, "initrd");
@@ -83,6 +84,7 @@ static void every_option_has_its_place(void **state)
 	assert_int_equal(config->console.kind, CONSOLE_NONE);
 	assert_int_equal(config->irqchip, TRI_ON);
 	assert_int_equal(config->pit, TRI_ON);
+	assert_true(config->testdev);
 	assert_true(config->stats);
 	assert_string_equal(config->stats_path, "out.json");
 	assert_true(config->restart_on_reset);
@@ -95,6 +97,7 @@ static void every_option_has_its_place(void **state)
 	assert_string_equal(config->append, "");
 	assert_int_equal(config->irqchip, TRI_OFF);
 	assert_int_equal(config->pit, TRI_OFF);
+	assert_false(config->testdev);
 	assert_true(config->stats);
 	assert_null(config->stats_path);
 	assert_false(config->restart_on_reset);

@@ -11,6 +11,7 @@
 
 #include "vmm/core/array.h"
 #include "vmm/describe.h"
+#include "vmm/device_table.h"
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
@@ -225,6 +226,28 @@ static void linux_gets_a_console_unless_append_says_otherwise(void **state)
 	assert_string_equal(board.cmdline, "quiet");
 }
 
+static void the_test_device_is_there_where_it_is_asked_for(void **state)
+{
+	(void)state;
+	for (int asked = 0; asked <= 1; asked++) {
+		struct board board = {.topo = {1, 1, 1, 1}};
+		struct config config = config_of(512 * MIB);
+		struct boot_image image = {0};
+		char *text = NULL;
+		size_t len = 0;
+		FILE *to = open_memstream(&text, &len);
+
+		assert_non_null(to);
+		config.testdev = asked;
+		describe_board(&board, &config, &image);
+		device_table_print(&board, to);
+		fclose(to);
+		assert_int_equal(strstr(text, "port 0x0e0   test device\n") != NULL, asked);
+		assert_non_null(strstr(text, "port 0x0f4   debug exit\n"));
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +257,7 @@ int main(void)
 		cmocka_unit_test(interrupt_controllers_default_to_what_the_image_needs),
 		cmocka_unit_test(a_pit_brings_the_interrupt_controllers_along),
 		cmocka_unit_test(the_description_leaves_nothing_out),
+		cmocka_unit_test(the_test_device_is_there_where_it_is_asked_for),
 		cmocka_unit_test(linux_gets_a_console_unless_append_says_otherwise),
 	};
 

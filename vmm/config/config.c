@@ -138,6 +138,14 @@ static int parse_pit(struct config *config, const char *value, struct err *err)
 	return 0;
 }
 
+static int parse_testdev(struct config *config, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	config->testdev = true;
+	return 0;
+}
+
 static int parse_stats(struct config *config, const char *value, struct err *err)
 {
 	config->stats = true;
@@ -226,6 +234,8 @@ static const struct option_row rows[] = {
 	{"irqchip", 0, IRQCHIP_CHOICES,
 	 "interrupt controllers in KVM (default: what the image needs)", parse_irqchip},
 	{"pit", 0, ON_OFF_CHOICES, "i8254 timer in KVM (default off)", parse_pit},
+	{"testdev", 0, NULL, "the device that kvm-unit-tests want: QEMU's pc-testdev",
+	 parse_testdev},
 	{"stats", 0, "[=FILE]",
 	 "count and time exits, and report at the end: a table on stderr or in FILE, JSON if FILE "
 	 "ends in .json",

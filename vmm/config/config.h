@@ -49,6 +49,7 @@ struct config {
 	struct cpuid_options cpuid;
 	enum tristate irqchip;
 	enum tristate pit;
+	bool testdev;
 	bool stats;
 	const char *stats_path; /* or NULL: a table on stderr */
 	bool restart_on_reset;

@@ -25,7 +25,8 @@ struct device_env {
 	struct gmem *mem;
 	struct bus *pio;
 	struct bus *mmio;
-	struct irq irq; /* this device's own line; not connected if it has none */
+	struct irq irq;		/* this device's own line; not connected if it has none */
+	struct irq_lines lines; /* all others; for a test device alone */
 	struct doorbell doorbell;
 	struct evloop *loop;
 	const struct chario_host *console; /* where the guest's output goes; outlives the device */

@@ -10,6 +10,7 @@
 #ifndef CORE_IRQ_H
 #define CORE_IRQ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct irq {
@@ -21,6 +22,21 @@ static inline void irq_raise(const struct irq *irq)
 {
 	if (irq->raise != NULL)
 		irq->raise(irq->ctx);
+}
+
+/*
+ * All lines of the interrupt controllers by their numbers, and as levels. No device of a real
+ * machine has them; a test device hands them to its guest. Not connected without `set`.
+ */
+struct irq_lines {
+	void (*set)(void *ctx, unsigned int gsi, bool high); /* may be called from any thread */
+	void *ctx;
+};
+
+static inline void irq_lines_set(const struct irq_lines *lines, unsigned int gsi, bool high)
+{
+	if (lines->set != NULL)
+		lines->set(lines->ctx, gsi, high);
 }
 
 #endif

@@ -295,6 +295,22 @@ struct irq vm_irq(struct vm *vm, unsigned int gsi)
 	return (struct irq){.raise = line_raise, .ctx = &vm->line[gsi]};
 }
 
+static void lines_set(void *ctx, unsigned int gsi, bool high)
+{
+	struct vm *vm = ctx;
+	struct kvm_irq_level level = {.irq = gsi, .level = high};
+
+	/* A line that the controllers do not have is the guest's mistake, and does nothing. */
+	ioctl(vm->fd, KVM_IRQ_LINE, &level);
+}
+
+struct irq_lines vm_irq_lines(struct vm *vm)
+{
+	if (!vm->has_irqchip)
+		return (struct irq_lines){0};
+	return (struct irq_lines){.set = lines_set, .ctx = vm};
+}
+
 /* ---- doorbells -------------------------------------------------------------------------- */
 
 static int ioeventfd(struct vm *vm, gpa_t at, uint32_t value, int fd, uint32_t flags)

@@ -79,6 +79,12 @@ void vm_close_vcpu(struct vm *vm, int fd, struct kvm_run *run);
  */
 struct irq vm_irq(struct vm *vm, unsigned int gsi);
 
+/*
+ * Every line as a level that the vCPUs see before set() returns. It is or-ed with what irqfds do.
+ * Not connected without an irqchip. Valid until vm_destroy().
+ */
+struct irq_lines vm_irq_lines(struct vm *vm);
+
 /* Doorbells as ioeventfds. */
 struct doorbell vm_doorbell(struct vm *vm);
 

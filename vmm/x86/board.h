@@ -59,6 +59,7 @@ struct board {
 	bool has_serial;
 	bool has_irqchip;
 	bool has_pit;
+	bool has_testdev;
 	const char *cmdline; /* "" if none */
 };
 

@@ -18,6 +18,7 @@
  *	0xd000_0000  virtio-mmio slots, one page each
  *	0xfec0_0000  I/O APIC
  *	0xfee0_0000  local APIC
+ *	0xff00_0000  window of the test device (--testdev)
  *	0xfffb_c000  KVM's identity map page and TSS pages (Intel without unrestricted guest)
  *	0x1_0000_0000  the rest of RAM
  */
@@ -48,6 +49,7 @@
 #define MEMMAP_VIRTIO_SLOT  0x1000u /* bytes of each */
 #define MEMMAP_IOAPIC	    0xfec00000u
 #define MEMMAP_LAPIC	    0xfee00000u
+#define MEMMAP_TESTDEV	    0xff000000ull /* 64 KiB */
 #define MEMMAP_KVM_IDENTITY 0xfffbc000u
 #define MEMMAP_KVM_TSS	    0xfffbd000u
 
@@ -55,11 +57,14 @@
 #define PORT_I8042	    0x60 /* data; command and status are at 0x64 */
 #define PORT_RTC	    0x70 /* index, data */
 #define PORT_POST	    0x80
+#define PORT_TESTDEV	    0xe0 /* 4 ports */
+#define PORT_TESTDEV_FLUSH  0xe4 /* 4 ports */
 #define PORT_DEBUGCON	    0xe9
 #define PORT_DEBUG_EXIT	    0xf4
-#define PORT_SERIAL	    0x3f8 /* 8 ports */
-#define PORT_POWER	    0x600 /* 4 ports: sleep control, sleep status, reset, (unused) */
-#define PORT_TIMESTAMP	    0x608 /* 12 ports */
+#define PORT_SERIAL	    0x3f8  /* 8 ports */
+#define PORT_POWER	    0x600  /* 4 ports: sleep control, sleep status, reset, (unused) */
+#define PORT_TIMESTAMP	    0x608  /* 12 ports */
+#define PORT_TESTDEV_LINES  0x2000 /* 24 ports */
 #define POWER_NR_PORTS	    4
 #define POWER_SLEEP_CONTROL 0
 #define POWER_SLEEP_STATUS  1
