@@ -169,6 +169,9 @@ static int create_irqchip(struct machine *machine, struct err *err)
 		return err_set(err, ret, "/dev/kvm: KVM_SET_TSS_ADDR: %s", strerror(-ret));
 	if (board->has_irqchip)
 		ret = vm_create_irqchip(machine->vm, topology_max_apic_id(&board->topo) > 254, err);
+	/* Multiboot 0.6.96, 3.2: other machine state is as the BIOS initialised it. */
+	if (ret == 0 && board->has_irqchip && machine->parts->images->image.wants_acpi)
+		ret = vm_set_pic_vectors(machine->vm, PIC_MASTER_BASE, PIC_SLAVE_BASE, err);
 	if (ret == 0 && board->has_pit)
 		ret = vm_create_pit(machine->vm, err);
 	return ret;

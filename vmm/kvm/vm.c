@@ -174,6 +174,27 @@ int vm_map_memory(struct vm *vm, const struct gmem *mem)
 	return 0;
 }
 
+static int set_pic_base(struct vm *vm, uint32_t chip, uint8_t base)
+{
+	struct kvm_irqchip state = {.chip_id = chip};
+
+	if (ioctl(vm->fd, KVM_GET_IRQCHIP, &state) < 0)
+		return -errno;
+	state.chip.pic.irq_base = base;
+	return ioctl(vm->fd, KVM_SET_IRQCHIP, &state) < 0 ? -errno : 0;
+}
+
+int vm_set_pic_vectors(struct vm *vm, uint8_t master, uint8_t slave, struct err *err)
+{
+	int ret = set_pic_base(vm, KVM_IRQCHIP_PIC_MASTER, master);
+
+	if (ret == 0)
+		ret = set_pic_base(vm, KVM_IRQCHIP_PIC_SLAVE, slave);
+	if (ret < 0)
+		return err_set(err, ret, "--irqchip kernel: KVM_SET_IRQCHIP: %s", strerror(-ret));
+	return 0;
+}
+
 int vm_create_irqchip(struct vm *vm, bool x2apic_ids, struct err *err)
 {
 	struct kvm_enable_cap x2apic = {

@@ -55,6 +55,11 @@ int vm_map_memory(struct vm *vm, const struct gmem *mem);
  * is in use. 0 or -errno with a message.
  */
 int vm_create_irqchip(struct vm *vm, bool x2apic_ids, struct err *err);
+
+/*
+ * The first of the eight vectors of each PIC, which after a reset is 0. 0 or -errno with a message.
+ */
+int vm_set_pic_vectors(struct vm *vm, uint8_t master, uint8_t slave, struct err *err);
 int vm_create_pit(struct vm *vm, struct err *err);
 
 /*

@@ -77,6 +77,8 @@
  * keyboard, 2 the cascade, 8 the RTC, of which only the timer may exist here (--pit); virtio slots
  * take what is left, GSI_VIRTIO_FIRST upwards.
  */
+#define PIC_MASTER_BASE	 0x08 /* their vectors, as a BIOS has them */
+#define PIC_SLAVE_BASE	 0x70
 #define GSI_SERIAL	 4
 #define GSI_VIRTIO_FIRST 10
 #define GSI_VIRTIO_LAST	 23
