@@ -6,6 +6,7 @@
  * says why there are none.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -191,11 +193,32 @@ static bool is_gone(pid_t pid)
 	int tries;
 
 	for (tries = 0; tries < 200; tries++) {
-		if (kill(pid, 0) < 0)
+		if (spawn_is_gone(pid))
 			return true;
 		usleep(10000); /* its new parent waits for it */
 	}
 	return false;
+}
+
+static void a_process_is_gone_when_it_runs_no_more(void **state)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_false(spawn_is_gone(getpid()));
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(0); /* its end of the pipe is closed with it */
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &byte, 1), 0);
+	close(fds[0]);
+	assert_true(is_gone(pid)); /* and has a status for its parent still */
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(spawn_is_gone(pid));
 }
 
 /* Huge pages that are not reserved are no more a failure than a host without RAPL. */
@@ -331,6 +354,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_run_here_is_skipped_and_what_went_wrong_failed),
 		cmocka_unit_test(
 			an_arm_that_cannot_run_is_skipped_in_what_tinybench_measures_itself),
+		cmocka_unit_test(a_process_is_gone_when_it_runs_no_more),
 		CASE(a_hanging_program_is_killed_with_its_children),
 		CASE(what_a_program_leaves_running_does_not_outlive_it),
 		CASE(a_flood_of_output_is_stopped),

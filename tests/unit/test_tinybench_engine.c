@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -165,6 +166,47 @@ static void an_engine_that_cannot_start_leaves_no_image(void **state)
 	assert_true(log_has(f, "rmi --force tinybench-%d\n"));
 }
 
+/* A number that no process has: of one that has just ended, and is not reused that soon. */
+static pid_t dead_process(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pid;
+}
+
+/* Names have the number of the process; one that is alive keeps what is its own. */
+static void what_a_killed_process_has_left_in_an_engine_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	pid_t dead = dead_process();
+	char answer[512], line[64];
+
+	snprintf(answer, sizeof(answer),
+		 ANSWERS "\n[ $1 != ps ] || printf 'other\\ntinybench-%d-3\\ntinybench-%d7-1\\n'",
+		 (int)dead, (int)dead);
+	install(f, "podman", answer);
+	f->context.dead = dead;
+	prepare(f, "container:podman");
+	assert_true(f->arm.ready);
+	snprintf(line, sizeof(line), "rm --force tinybench-%d-3\n", (int)dead);
+	assert_non_null(strstr(read_log(f), line));
+	snprintf(line, sizeof(line), "rmi --force tinybench-%d\n", (int)dead);
+	assert_non_null(strstr(read_log(f), line));
+	assert_null(strstr(read_log(f), "rm --force other"));
+	snprintf(line, sizeof(line), "tinybench-%d7-1", (int)dead);
+	assert_null(strstr(read_log(f), line));
+	arm_release(&f->arm);
+	tempdir_write(&f->dir, "log", "");
+	f->context.dead = getpid();
+	prepare(f, "container:podman");
+	assert_false(log_has(f, "ps --all"));
+	arm_release(&f->arm);
+}
+
 static void runc_gets_a_bundle_with_no_more_than_it_needs(void **state)
 {
 	char program[] = "/bench", word[] = "run";
@@ -197,6 +239,7 @@ static void runc_gets_a_bundle_with_no_more_than_it_needs(void **state)
 	json_decref(back);
 	json_decref(config);
 }
+
 int main(void)
 {
 #define engine_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -205,6 +248,7 @@ int main(void)
 		engine_test(podman_is_given_limits_that_any_host_allows),
 		engine_test(a_server_that_does_not_answer_is_the_reason),
 		engine_test(an_engine_that_cannot_start_leaves_no_image),
+		engine_test(what_a_killed_process_has_left_in_an_engine_is_removed),
 		cmocka_unit_test(runc_gets_a_bundle_with_no_more_than_it_needs),
 	};
 

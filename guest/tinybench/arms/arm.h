@@ -22,6 +22,7 @@ struct arm_context {
 	const char *scratch;	/* absolute; arms make files below it */
 	const char *pin;	/* CPU list that the run is confined to, or NULL */
 	const char *kvm_device; /* "/dev/kvm" but in tests */
+	pid_t dead;		/* a tinybench that was killed and may have left something, or 0 */
 	bool software_kvm;	/* kvm_pvm: ring 0 is interpreted */
 };
 

@@ -32,9 +32,9 @@ static bool has_images(const struct arm *arm)
 	return is_engine(arm, "docker") || is_engine(arm, "podman");
 }
 
-static char *image_name(void)
+static char *image_name(pid_t pid)
 {
-	return xasprintf("tinybench-%d", (int)getpid());
+	return xasprintf("tinybench-%d", (int)pid);
 }
 
 /* For commands whose failure changes nothing: most often there is nothing left to remove. */
@@ -135,7 +135,7 @@ static int runc_command(struct arm *arm, const struct job *job, struct argv *arg
 
 static int engine_command(struct arm *arm, const struct job *job, struct argv *argv)
 {
-	char *name, *image = image_name();
+	char *name, *image = image_name(getpid());
 
 	arm->runs++;
 	name = container_name(arm);
@@ -211,7 +211,7 @@ static int container_command(struct arm *arm, const struct job *job, struct argv
 
 static int import_image(struct arm *arm, struct err *err)
 {
-	char *image = image_name(), *output;
+	char *image = image_name(getpid()), *output;
 	char *script = xasprintf("tar -C '%s/rootfs' -c . | %s import - %s", arm->work,
 				 arm->program, image);
 	char shell[] = "sh", option[] = "-c";
@@ -281,15 +281,29 @@ out:
 	return ret;
 }
 
+/* ---- what is left ---- */
+
+static void remove_container(const struct arm *arm, const char *name)
+{
+	struct argv argv = {0};
+
+	argv_add(&argv, "%s", arm->program);
+	argv_add(&argv, is_engine(arm, "runc") ? "delete" : "rm");
+	argv_add(&argv, "--force");
+	argv_add(&argv, "%s", name);
+	run_quietly(&argv);
+	argv_free(&argv);
+}
+
 /* Docker and Podman would keep it for ever. */
-static void remove_image(struct arm *arm)
+static void remove_image(const struct arm *arm, pid_t pid)
 {
 	struct argv argv = {0};
 	char *image;
 
 	if (!has_images(arm) || !arm->detail)
 		return;
-	image = image_name();
+	image = image_name(pid);
 	argv_add(&argv, "%s", arm->program);
 	argv_add(&argv, "rmi");
 	argv_add(&argv, "--force");
@@ -299,10 +313,47 @@ static void remove_image(struct arm *arm)
 	free(image);
 }
 
+/* The names of all containers, a line each, or NULL. */
+static char *list_containers(const struct arm *arm)
+{
+	struct argv argv = {0};
+	struct err why;
+	char *output;
+
+	argv_add(&argv, "%s", arm->program);
+	argv_add(&argv, is_engine(arm, "runc") ? "list" : "ps");
+	argv_add(&argv, is_engine(arm, "runc") ? "--quiet" : "--all");
+	if (has_images(arm))
+		argv_add(&argv, "--format={{.Names}}");
+	output = spawn_capture(argv.at, &why);
+	argv_free(&argv);
+	return output;
+}
+
+/* A tinybench that was killed has left what has its number in its name, if there is no such now. */
+static void sweep(const struct arm *arm)
+{
+	pid_t dead = arm->context->dead;
+	char *names, *cursor, *name, *prefix;
+
+	if (dead <= 0 || is_engine(arm, "bwrap") || !spawn_is_gone(dead))
+		return;
+	prefix = xasprintf("tinybench-%d-", (int)dead);
+	cursor = names = list_containers(arm);
+	while ((name = strsep(&cursor, "\n")))
+		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			remove_container(arm, name);
+	remove_image(arm, dead);
+	free(names);
+	free(prefix);
+}
+
 static int prepare_engine(struct arm *arm, struct err *err)
 {
 	int ret = ask_engine(arm, err);
 
+	if (!ret)
+		sweep(arm);
 	if (!ret && has_images(arm))
 		ret = import_image(arm, err);
 	return ret ? ret : try_start(arm, err);
@@ -322,7 +373,7 @@ static int container_prepare(struct arm *arm, struct err *err)
 		arm->program = xstrdup(engines[i]);
 		if (prepare_engine(arm, &why) == 0)
 			return 0;
-		remove_image(arm);
+		remove_image(arm, getpid());
 		free(arm->detail);
 		free(arm->program);
 		arm->detail = arm->program = NULL;
@@ -337,18 +388,15 @@ static int container_prepare(struct arm *arm, struct err *err)
 static void container_clean_up(struct arm *arm)
 {
 	char *name = container_name(arm);
-	struct argv argv = {0};
 
-	if (is_engine(arm, "bwrap"))
-		goto out;
-	argv_add(&argv, "%s", arm->program);
-	argv_add(&argv, is_engine(arm, "runc") ? "delete" : "rm");
-	argv_add(&argv, "--force");
-	argv_add(&argv, "%s", name);
-	run_quietly(&argv);
-	argv_free(&argv);
-out:
+	if (!is_engine(arm, "bwrap"))
+		remove_container(arm, name);
 	free(name);
+}
+
+static void container_release(struct arm *arm)
+{
+	remove_image(arm, getpid());
 }
 
 static long long container_image_bytes(const struct arm *arm)
@@ -366,7 +414,7 @@ const struct arm_class arm_container = {
 	.prepare = container_prepare,
 	.command = container_command,
 	.clean_up = container_clean_up,
-	.release = remove_image,
+	.release = container_release,
 	.out_of_sight = has_images,
 	.image_bytes = container_image_bytes,
 };

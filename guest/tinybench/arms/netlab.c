@@ -120,7 +120,7 @@ void netlab_sweep(pid_t dead)
 {
 	struct netlab lab;
 
-	if (geteuid() != 0 || kill(dead, 0) == 0 || errno != ESRCH)
+	if (geteuid() != 0 || !spawn_is_gone(dead))
 		return;
 	name_lab(&lab, dead);
 	if (is_there("/run/netns/%s", lab.name) || is_there("/sys/class/net/%s", lab.tap))

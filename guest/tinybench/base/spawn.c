@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/file.h"
 #include "guest/tinybench/base/spawn.h"
 #include "vmm/core/array.h"
 
@@ -317,6 +318,18 @@ void spawn_explain(const struct spawn_result *result, struct err *err)
 	else
 		err_set(err, 0, "ended with status %d%s%s", WEXITSTATUS(status), colon,
 			result->complaint);
+}
+
+bool spawn_is_gone(pid_t pid)
+{
+	char path[64], text[512], *state;
+
+	if (kill(pid, 0) < 0 && errno == ESRCH)
+		return true;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	/* The state comes after the command's name, which may contain anything. */
+	state = strrchr(file_read_line(path, text, sizeof(text)), ')');
+	return state && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
 }
 
 /* ---- whole output ---- */

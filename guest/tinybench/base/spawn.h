@@ -66,6 +66,9 @@ void spawn_explain(const struct spawn_result *result, struct err *err);
 
 int64_t spawn_now_ns(void);
 
+/* Whether there is no such process, or nothing of it but a status that its parent does not want. */
+bool spawn_is_gone(pid_t pid);
+
 /*
  * Runs a program and returns its standard output (up to 1 MiB), which the caller frees, or NULL
  * with a reason if it did not succeed.

@@ -128,6 +128,7 @@ static void prepare_arms(struct session *session)
 						.bench_file = session->bench_file,
 						.scratch = session->claim.path,
 						.pin = session->settings->pin,
+						.dead = session->claim.before,
 						.kvm_device = "/dev/kvm",
 						.software_kvm = kvm.software};
 	for (i = 0; i < session->arm_names.nr; i++) {
