@@ -46,7 +46,7 @@ class File:
             self.src = f.read()
         out = subprocess.run(["clang", "-fsyntax-only", "-w", *flags, "-Xclang", "-ast-dump=json", path],
                              check=True, stdout=subprocess.PIPE).stdout
-        self.found, self.seen, self.now = [], set(), None
+        self.found, self.seen, self.now, self.zeroes = [], set(), None, set()
         for node in json.loads(out)["inner"]:
             self.locate(node)
             body = [c for c in node.get("inner", []) if c.get("kind") == "CompoundStmt"]
@@ -66,8 +66,19 @@ class File:
                 self.now = place.get("file", self.now)
             file_of_loc = file_of_loc or self.now
         node["mine"] = file_of_loc == self.path
+        if node.get("kind") == "EnumDecl":
+            self.find_zeroes(node)
         for child in node.get("inner", []):
             self.locate(child)
+
+    def find_zeroes(self, enum):
+        """The enumerators that are 0."""
+        value = -1
+        for constant in (c for c in enum.get("inner", []) if c["kind"] == "EnumConstantDecl"):
+            given = [c["value"] for c in constant.get("inner", []) if "value" in c]
+            value = int(given[0]) if given else value + 1
+            if value == 0:
+                self.zeroes.add(constant["name"])
 
     def places(self, at):
         for value in (at, *at.values()):
@@ -227,7 +238,7 @@ class File:
             decided = bare["kind"] == "BinaryOperator" and bare["opcode"] in {**COMPARE, **LOGIC}
             negated = bare["kind"] == "UnaryOperator" and bare["opcode"] == "!"
             return () if decided or negated else ("!(%s)" % text,)
-        if text in ("0", "false"):
+        if bare.get("value") == "0" or bare.get("referencedDecl", {}).get("name") in self.zeroes:
             return ("-1" if kind == "int" else "1",)
         return ("0",)
 
