@@ -187,7 +187,7 @@ if $nobody test -w /dev/kvm; then
 		$nobody "$bad/tinyvmm" -k "$three" -d "$bad/private.img"
 else
 	# shellcheck disable=SC2086 # words
-	refused "/dev/kvm without permission" "/dev/kvm.*Permission denied.*group" \
+	refused "/dev/kvm without permission" "/dev/kvm.*Permission denied.*group.*build/venue tinyvmm" \
 		$nobody "$bad/tinyvmm" -k "$three"
 fi
 refused "TAP without permission" "--net tap.*(permitted|permission)" \
@@ -203,7 +203,7 @@ if unshare -m true 2>/dev/null; then
 			--clear-groups prlimit --nproc=2 ./tinyvmm -k smp.ring0.elf -c 2 "$@"' \
 		"$bad" -a "cpus=2 rounds=1" <"$WORK/in" >"$WORK/out" 2>"$WORK/err" || status=$?
 	judge "no thread left for the second vCPU" 12 "--cpus 2: .* thread of vCPU 1: .*ulimit -u"
-	refused "no /dev/kvm" "/dev/kvm.*No such file" unshare -m sh -c \
+	refused "no /dev/kvm" "/dev/kvm.*No such file.*build/venue tinyvmm" unshare -m sh -c \
 		'mount -t tmpfs none /dev && exec "$@"' - "$TINYVMM" -k "$three"
 	refused "something else at /dev/kvm" "/dev/kvm" unshare -m sh -c \
 		'mount --bind /dev/null /dev/kvm && exec "$@"' - "$TINYVMM" -k "$three"

@@ -43,7 +43,7 @@ static int open_failed(struct err *err)
 		return err_set(err, ret,
 			       "/dev/kvm: %s; load kvm_intel or kvm_amd (and enable "
 			       "virtualisation in the firmware, or nested virtualisation on the "
-			       "host below)",
+			       "host below), or emulate a KVM host: \"build/venue tinyvmm ...\"",
 			       strerror(-ret));
 	if (ret != -EACCES && ret != -EPERM)
 		return err_set(err, ret, "/dev/kvm: cannot open: %s", strerror(-ret));
@@ -52,12 +52,15 @@ static int open_failed(struct err *err)
 	if ((st.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
 		return err_set(err, ret,
 			       "/dev/kvm: cannot open: %s; its mode %04o lets no group in: as "
-			       "root, \"chgrp kvm /dev/kvm && chmod 660 /dev/kvm\"",
+			       "root, \"chgrp kvm /dev/kvm && chmod 660 /dev/kvm\"; or emulate a "
+			       "KVM host: "
+			       "\"build/venue tinyvmm ...\"",
 			       strerror(-ret), (unsigned int)st.st_mode & 07777);
 	group = getgrgid(st.st_gid);
 	return err_set(err, ret,
 		       "/dev/kvm: cannot open: %s; it belongs to group %s: join that with "
-		       "\"usermod -aG %s USER\" and log in again",
+		       "\"usermod -aG %s USER\" and log in again, or emulate a KVM host: "
+		       "\"build/venue tinyvmm ...\"",
 		       strerror(-ret), group != NULL ? group->gr_name : "kvm",
 		       group != NULL ? group->gr_name : "kvm");
 }

@@ -112,7 +112,8 @@ needs_kvm() {
 	tinyvmm_run --kernel /kernel/cloud/bzImage
 	mv /dev/kvm.away /dev/kvm
 	same "the exit status" $status 2
-	contains "the message" $err /dev/kvm
+	contains "the message" $err "/dev/kvm: No such file or directory"
+	contains "its remedy" $err "build/venue tinyvmm"
 }
 
 # Linux knows several ways; left to itself, here, it takes that through the BIOS.
