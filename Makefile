@@ -43,25 +43,23 @@ PAYLOADS   := $(patsubst guest/payload/%.S,$B/guest/%.elf,$(wildcard guest/paylo
 KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests/kvm/guest/*.S)) \
 	      $(foreach ring,0 3,$(patsubst tests/kvm/guest/%.c,$B/tests/kvm/%.ring$(ring).elf,\
 	      $(wildcard tests/kvm/guest/*.c))) $B/tests/kvm/multiboot.elf32 $B/tests/kvm/multiboot.flat
-KVM_TOOLS  := $(patsubst %.c,$B/%,$(wildcard tests/kvm/*.c tests/bench/*.c))
+KVM_TOOLS  := $(patsubst %.c,$B/%,$(wildcard tests/kvm/*.c tests/bench/*.c tests/venue/*.c))
 UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps demo linux-guest check check-kvm check-nested check-all mutate bench fuzz lint format install clean
+.PHONY: all help deps demo linux-guest check check-kvm check-venue check-nested check-all mutate bench fuzz lint format install clean
 .DELETE_ON_ERROR:
 .SECONDARY: # keeps the objects of tests
 
-all: $B/tinyvmm $B/tinybench $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf $B/guest/linux/init \
-	$(EXACT_PARTS)
+all: $B/tinyvmm $B/tinybench $B/venue $(PAYLOADS) $B/guest/payload.elf $B/guest/payload.bzImage $B/guest/bench.elf \
+	$B/guest/linux/init $(EXACT_PARTS)
 
 help:
-	@echo 'all linux-guest deps demo check check-kvm check-nested check-all mutate bench fuzz lint format install clean'
-
+	@echo 'all linux-guest deps demo check check-kvm check-venue check-nested check-all mutate bench fuzz lint format install clean'
 deps:
-	$Qtests/deps.sh
+	$Qtests/deps.sh build demo check
 
 $B/tinyvmm: $(VMM_OBJ) Makefile
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(VMM_OBJ) $(LDLIBS)
-
 # It stands on vmm/core for errors, numbers and names.
 $B/tinybench: $(patsubst %.c,$B/obj/%.o,$(TINYBENCH_SRC) $(wildcard vmm/core/*.c))
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lz -lm
@@ -78,7 +76,6 @@ $B/exact/level1: guest/tinybench/exact/level1.c guest/abi.h
 
 $B/obj/%.o: %.c
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-
 $B/san/%.o: %.c
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
 
@@ -97,10 +94,8 @@ KERNEL_OBJ := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/payload/kernel
 BENCH_OBJ  := $(patsubst %,$B/obj/%.o,$(basename $(wildcard guest/bench/*.[cS])))
 $B/obj/guest/payload/%.o: guest/payload/%.c
 	$Q$(CC) $(FREESTANDING) -Os -mgeneral-regs-only -c -o $@ $<
-
 $B/obj/guest/bench/%.o: guest/bench/%.c
 	$Q$(CC) $(FREESTANDING) -O3 -fno-tree-loop-distribute-patterns -c -o $@ $<
-
 $B/obj/guest/%.o: guest/%.S
 	$Q$(CC) -I. -g -MMD -MP -c -o $@ $<
 
@@ -109,17 +104,28 @@ $B/guest/payload.elf: $(KERNEL_OBJ) guest/payload/payload.ld
 $B/guest/payload.bzImage: guest/payload/bzimage/setup.S $B/guest/payload.elf
 	$Qobjcopy -O binary $B/guest/payload.elf $B/guest/payload.bin && $(CC) -nostdlib -static -no-pie \
 		-Wa,-I,$B/guest -Wl,--build-id=none,--oformat=binary,-Ttext=0,-R,$B/guest/payload.elf -o $@ $<
-
 $B/guest/bench.elf: $(BENCH_OBJ)
 	$Q$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,--strip-debug,-z,noexecstack,-z,max-page-size=4096 \
 		-Wl,-Ttext-segment=0x800000 -o $@ $^ -lz -lgcc
+
+# A KVM host on any machine: a script, with its parts beside it. What runs inside needs no libraries.
+VENUE := $(addprefix $B/guest/,$(addprefix venue/,relay agent hold_keys tsc_khz init.sh modprobe.sh fetch.sh \
+	extract-vmlinux.sh) linux/initramfs.sh)
+$B/venue: guest/venue/venue.sh $(VENUE)
+	$Qinstall -m 755 $< $@
+$B/guest/venue/relay $B/guest/venue/agent: $B/obj/guest/venue/wire.o
+$B/guest/venue/relay: $B/obj/guest/venue/terminal.o
+$B/guest/venue/agent $B/guest/venue/hold_keys: LDFLAGS += -static
+$B/guest/venue/%: $B/obj/guest/venue/%.o
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+$B/guest/%.sh: guest/%.sh
+	$Qinstall -m 755 $< $@
 
 # What the linux-vm arm boots; not in `all`, because it downloads a kernel package once.
 linux-guest: $B/guest/linux/init $B/guest/bench.elf
 	$Qguest/linux/make.sh $B
 $B/guest/linux/init: guest/linux/init.c
 	$Q$(CC) $(FREESTANDING) -Os -nostdlib -static -no-pie -s -o $@ $<
-
 $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS) $(wildcard tests/kvm/guest/*.inc)
 	$Q$(CC) $(GUEST_FLAGS) -o $@ $<
 
@@ -127,13 +133,10 @@ $B/tests/kvm/%.elf: tests/kvm/guest/%.S $(GUEST_DEPS) $(wildcard tests/kvm/guest
 $B/tests/kvm/%.ring0.elf $B/tests/kvm/%.ring3.elf: tests/kvm/guest/%.c $(GUEST_DEPS) tests/kvm/guest/apic.h
 	$Qfor ring in 0 3; do $(CC) $(GUEST_FLAGS) $(filter-out -M% -Wconversion,$(FREESTANDING)) -O2 -mgeneral-regs-only -DPAYLOAD_RING=$$ring \
 		-o $B/tests/kvm/$*.ring$$ring.elf $< guest/payload/lib/start.S || exit 1; done
-
 $B/tests/kvm/%.elf32: $B/tests/kvm/%.elf
 	$Qobjcopy -O elf32-i386 $< $@
-
 $B/tests/kvm/%.flat: $B/tests/kvm/%.elf
 	$Qobjcopy -O binary $< $@
-
 $(KVM_TOOLS): $B/%: %.c
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(TOOL_LIBS)
 $B/tests/bench/interleave: $B/obj/libpure.a
@@ -144,32 +147,29 @@ $B/obj/libpure.a: $(patsubst %.c,$B/obj/%.o,$(PURE_SRC) $(TINYBENCH_LIB))
 $B/san/libpure.a: $(patsubst %.c,$B/san/%.o,$(PURE_SRC) $(TINYBENCH_LIB))
 $B/obj/libpure.a $B/san/libpure.a:
 	$Qrm -f $@ && ar rcs $@ $^
-
 $B/tests/unit/%: $B/obj/tests/unit/%.o $B/obj/libpure.a
 	$Q$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
-
 $B/tests/unit-san/%: $B/san/tests/unit/%.o $B/san/libpure.a
 	$Q$(CC) $(CFLAGS) $(SAN) -o $@ $^ -lcmocka -lfdt -laio -lz -ljansson -lm
 
 check: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $B/tinyvmm
 	$Qtests/include-rules.sh
 	$Qtests/run-unit.sh $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
-
-check-kvm check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
+check-kvm check-venue check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
 	$Qtests/$(@:check-%=%)/run.sh $B
 
 # Faults on purpose: a unit test has to notice each. MUTATE gives options, as in docs/testing.md.
 mutate: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
 	$Qtests/mutate/selftest.py && tests/mutate/mutate.py $(MUTATE) $B
 
-check-all: deps
+check-all:
+	$Qtests/deps.sh build check
 	$Qfor t in check check-kvm; do $(MAKE) --no-print-directory $$t || exit 1; done
 	$Qtests/report/check.sh $B
-	$Q$(MAKE) --no-print-directory check-nested
+	$Qfor t in check-venue check-nested; do $(MAKE) --no-print-directory $$t || exit 1; done
 
-demo: deps
-	$Q$(MAKE) --no-print-directory all
-	$Qtests/demo.sh $B
+demo:
+	$Qtests/deps.sh build demo && $(MAKE) --no-print-directory all && tests/demo.sh $B
 
 bench: export START := $(shell date +%s)
 bench: all $(KVM_GUESTS) $(KVM_TOOLS)
@@ -190,11 +190,9 @@ lint:
 	clang-format --dry-run --Werror $(SOURCES)
 format:
 	clang-format -i $(SOURCES)
-
 install: $B/tinyvmm
 	install -D -m 755 -s $B/tinyvmm $(DESTDIR)$(PREFIX)/bin/tinyvmm
 	install -D -m 644 docs/tinyvmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/tinyvmm.1
-
 clean:
 	rm -rf $B
 

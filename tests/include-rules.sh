@@ -131,6 +131,10 @@ guest/abi.h vmm/core/gmem.h
 guest/payload/kernel/trap.c vmm/core/err.h
 guest/bench/run.c guest/tinybench/data/stats.h
 guest/bench/run.c virtio/virtq.h
+guest/venue/agent.c guest/abi.h
+guest/venue/relay.c vmm/core/err.h
+guest/venue/relay.c <linux/kvm.h>
+guest/venue/hold_keys.c guest/venue/wire.h
 guest/tinybench/base/file.c guest/tinybench/data/dataset.h
 guest/tinybench/base/file.c vmm/host/file.h
 guest/tinybench/data/stats.c guest/tinybench/arms/arm.h

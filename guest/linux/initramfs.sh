@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154 # the caller sets root and kernel
-# How an initramfs is made; sourced by those who make one, also by tests/nested/make-initramfs.sh. Needs no
-# root. The caller sets $root, a directory to fill, and $kernel, an unpacked kernel package.
+# How an initramfs is made; guest/linux/make.sh, the venue and the nested tests source it. Needs no root user. The
+# caller sets $root, a directory to fill, and $modules_from, a directory with a kernel's modules somewhere in it.
 
 # place FILE PATH_INSIDE
 place() {
@@ -21,16 +21,20 @@ libraries() {
 modules() {
 	n=10
 	mkdir -p "$root/modules"
+	all=$(find "$modules_from" -name '*.ko' -o -name '*.ko.xz')
 	for name in "$@"; do
-		file=$(find "$kernel/lib/modules" -name "$name.ko")
-		[ -n "$file" ] || continue
-		cp "$file" "$root/modules/$n-$name.ko"
+		file=$(echo "$all" | grep -E "/$name\.ko(\.xz)?\$") || continue
+		case $file in
+		*.xz) xz -dc "$file" >"$root/modules/$n-$name.ko" ;;
+		*) cp "$file" "$root/modules/$n-$name.ko" ;;
+		esac
 		n=$((n + 1))
 	done
 }
 
-# pack CPIO: uncompressed, since under emulation inflating costs more than copying
+# pack CPIO: with what links point to, where there is something; uncompressed, since under emulation
+# inflating costs more than copying
 pack() {
-	(cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$1.new"
+	(cd "$root" && find -L . ! -type l | LC_ALL=C sort | cpio --quiet -oL -H newc -R 0:0) >"$1.new"
 	mv "$1.new" "$1"
 }

@@ -11,10 +11,12 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1
-kernel=$build/nested/kernel/cloud
+kernel=$build/kernel/cloud
+# shellcheck disable=SC2034 # for modules()
+modules_from=$kernel/lib/modules
 . "$here/initramfs.sh"
 
-"$here/../../tests/nested/fetch.sh" "$build/nested" cloud
+"$here/../venue/fetch.sh" "$build" cloud
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 chmod 755 "$root"

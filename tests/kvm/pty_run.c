@@ -3,13 +3,14 @@
  * Runs a command on a pseudo-terminal of its own, as a user at a terminal would, and looks at what
  * it does to that terminal.
  *
- *	pty_run [-w TEXT] [-k KEYS] [-s SIGNAL] [-H] [-r] COMMAND...
+ *	pty_run [-w TEXT] [-k KEYS] [-s SIGNAL] [-H] [-r] [-z SIZE] COMMAND...
  *
  *	-w TEXT    wait until the command has printed this
  *	-k KEYS    then type these (each ^X is a control character)
  *	-s SIGNAL  then send it this signal number
  *	-H         then hang up: close our side of the terminal
  *	-r         the terminal's input must be raw at that time
+ *	-z SIZE    the terminal has this size, as 24x80
  *
  * Copies the command's output to stdout. The exit status is the command's, 128 + N if signal N
  * killed it; 99 with a message if the terminal was not as expected or time ran out.
@@ -37,6 +38,7 @@ struct pty_run {
 	const char *wait_for, *keys;
 	int signal;
 	bool hang_up, raw;
+	struct winsize size;
 	int master, slave;
 	struct termios before; /* the terminal, before the command could touch it */
 	pid_t child;
@@ -92,7 +94,7 @@ static bool same_modes(const struct termios *a, const struct termios *b)
 
 static void start(struct pty_run *run, char **command)
 {
-	if (openpty(&run->master, &run->slave, NULL, NULL, NULL) < 0)
+	if (openpty(&run->master, &run->slave, NULL, NULL, &run->size) < 0)
 		err(FAILED, "openpty");
 	if (tcgetattr(run->slave, &run->before) < 0)
 		err(FAILED, "tcgetattr");
@@ -127,7 +129,7 @@ static void parse(struct pty_run *run, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+w:k:s:Hr")) != -1) {
+	while ((c = getopt(argc, argv, "+w:k:s:Hrz:")) != -1) {
 		switch (c) {
 		case 'w':
 			run->wait_for = optarg;
@@ -144,12 +146,17 @@ static void parse(struct pty_run *run, int argc, char **argv)
 		case 'r':
 			run->raw = true;
 			break;
+		case 'z':
+			if (sscanf(optarg, "%hux%hu", &run->size.ws_row, &run->size.ws_col) != 2)
+				errx(FAILED, "-z %s: a size is written as 24x80", optarg);
+			break;
 		default:
 			optind = argc;
 		}
 	}
 	if (optind >= argc)
-		errx(FAILED, "usage: pty_run [-w TEXT] [-k KEYS] [-s SIGNAL] [-H] [-r] COMMAND...");
+		errx(FAILED, "usage: pty_run [-w TEXT] [-k KEYS] [-s SIGNAL] [-H] [-r] [-z SIZE] "
+			     "COMMAND...");
 }
 
 int main(int argc, char **argv)
