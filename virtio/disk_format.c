@@ -48,10 +48,12 @@ static const struct magic at_start[] = {
 
 static const struct magic vhd_footer = MAGIC("VHD", 0, "conectix");
 
-static bool matches(const struct magic *magic, const uint8_t *bytes, size_t len)
+/* Is the magic number in the `len` bytes of `block`, counted from `at`? */
+static bool matches(const struct magic *magic, size_t at, const uint8_t *block, size_t len)
 {
-	return magic->offset + magic->len <= len &&
-	       memcmp(bytes + magic->offset, magic->bytes, magic->len) == 0;
+	at += magic->offset;
+	return at <= len && magic->len <= len - at &&
+	       memcmp(block + at, magic->bytes, magic->len) == 0;
 }
 
 /* Reads the block at `offset`, as much of it as there is. */
@@ -59,24 +61,22 @@ static size_t read_block(int fd, uint64_t offset, uint8_t *block)
 {
 	ssize_t n = pread(fd, block, BLOCK_BYTES, (off_t)offset);
 
-	return n > 0 ? (size_t)n : 0;
+	return n < 0 ? 0 : (size_t)n;
 }
 
 const char *disk_format_name(int fd, uint64_t size_bytes)
 {
 	_Alignas(BLOCK_BYTES) uint8_t block[BLOCK_BYTES];
-	uint64_t footer = size_bytes - FOOTER_BYTES;
 	size_t len = read_block(fd, 0, block);
+	uint64_t footer;
 
 	for (size_t i = 0; i < NR_OF(at_start); i++) {
-		if (matches(&at_start[i], block, len))
+		if (matches(&at_start[i], 0, block, len))
 			return at_start[i].name;
 	}
-	if (size_bytes < FOOTER_BYTES || size_bytes % FOOTER_BYTES != 0)
+	if (size_bytes < FOOTER_BYTES)
 		return NULL;
+	footer = size_bytes - FOOTER_BYTES;
 	len = read_block(fd, footer - footer % BLOCK_BYTES, block);
-	if (len < footer % BLOCK_BYTES)
-		return NULL;
-	footer %= BLOCK_BYTES;
-	return matches(&vhd_footer, block + footer, len - footer) ? vhd_footer.name : NULL;
+	return matches(&vhd_footer, footer % BLOCK_BYTES, block, len) ? vhd_footer.name : NULL;
 }

@@ -29,3 +29,31 @@ kill $echo_pid
 wait $echo_pid 2>/dev/null
 ip tuntap del dev "$tap" mode tap
 tap=''
+
+# What one guest does to its network device must not keep the other tinyvmms busy, which watch their
+# own interfaces. One that waits for a frame wakes up when there is something for it, and not else.
+wakeups() { # PID: how often its threads have waited for something
+	cat "/proc/$1/task"/*/status | awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n + 0 }'
+}
+name="a network device reset in a loop leaves the neighbour asleep"
+"$TINYVMM" --kernel "$GUESTS/net.ring0.elf" --net tap --irqchip none <"$WORK/in" \
+	>"$WORK/other" 2>&1 &
+neighbour=$!
+before=-1 after=0 tries=0
+while [ "$before" != "$after" ] && [ $tries -lt 50 ]; do # until its device is up and at rest
+	before=$after
+	sleep 0.2
+	after=$(wakeups $neighbour)
+	tries=$((tries + 1))
+done
+run_tinyvmm --kernel "$GUESTS/net_reset.ring0.elf" --net tap --irqchip none --append restarts=200
+after=$(wakeups $neighbour)
+kill -KILL $neighbour
+wait $neighbour 2>/dev/null || :
+if [ "$status" != 0 ]; then
+	fail "$name" "status $status: $(excerpt "$WORK/err")"
+elif [ $((after - before)) -gt 10 ]; then
+	fail "$name" "it woke up $((after - before)) times"
+else
+	ok "$name"
+fi
