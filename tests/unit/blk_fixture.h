@@ -9,6 +9,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libaio.h>
 #include <linux/virtio_blk.h>
 #include <setjmp.h>
@@ -80,6 +81,49 @@ int io_submit(io_context_t ctx, long nr, struct iocb *iocbs[])
 	return n < 0 ? -errno : (int)n;
 }
 
+/* The other system calls that a host may refuse. */
+static struct {
+	int setup_error;	/* of io_setup(), 0: as the kernel says */
+	bool no_memory;		/* posix_memalign() has none */
+	int allocate_error;	/* errno of fallocate() */
+	int modes[4], nr_modes; /* that it was asked for */
+	long short_by;		/* how many bytes a completed transfer is made to lack */
+} refuse;
+
+int io_setup(int nr, io_context_t *ctx)
+{
+	if (refuse.setup_error != 0)
+		return refuse.setup_error;
+	return syscall(SYS_io_setup, nr, ctx) < 0 ? -errno : 0;
+}
+
+int io_getevents(io_context_t ctx, long min, long max, struct io_event *events,
+		 struct timespec *timeout)
+{
+	long n = syscall(SYS_io_getevents, ctx, min, max, events, timeout);
+
+	for (long i = 0; i < n; i++)
+		events[i].res -= (unsigned long)refuse.short_by;
+	return n < 0 ? -errno : (int)n;
+}
+
+int posix_memalign(void **memory, size_t align, size_t size)
+{
+	*memory =
+		refuse.no_memory ? NULL : aligned_alloc(align, (size + align - 1) / align * align);
+	return *memory == NULL ? ENOMEM : 0;
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	if (refuse.nr_modes < (int)NR_OF(refuse.modes))
+		refuse.modes[refuse.nr_modes++] = mode;
+	if (refuse.allocate_error == 0)
+		return (int)syscall(SYS_fallocate, fd, mode, offset, len);
+	errno = refuse.allocate_error;
+	return -1;
+}
+
 /* Counts how often the event loop wakes up: a disk at rest must not keep it busy. */
 static atomic_uint wakeups;
 
@@ -103,6 +147,7 @@ static inline int create(void **state)
 
 	assert_non_null(m);
 	memset(&aio, 0, sizeof(aio));
+	memset(&refuse, 0, sizeof(refuse));
 	image_create(&m->image, SECTORS);
 	m->disk.fd = -1;
 	*state = m;
@@ -146,6 +191,33 @@ static inline void start(struct machine *m, uint64_t features)
 	assert_true(plug(m, m->image.path, false, DISK_CACHE_WRITEBACK));
 	assert_true(fake_handshake(&m->g, features, 256));
 	fake_guest_run_io(&m->g);
+}
+
+/* ---- the log ---- */
+
+struct captured_log {
+	struct log_output output;
+	FILE *file;
+	char said[2048];
+};
+
+static inline void log_capture(struct machine *m, struct captured_log *log)
+{
+	log->file = tmpfile();
+	assert_non_null(log->file);
+	log_output_open(&log->output, fileno(log->file));
+	m->g.log_limit = (struct log_limit){0};
+	m->g.log = (struct log){.level = LOG_WARN, .output = &log->output};
+}
+
+/* Ends it, with everything that was logged in `said`. */
+static inline void log_release(struct machine *m, struct captured_log *log)
+{
+	m->g.log.output = NULL;
+	log_output_close(&log->output);
+	memset(log->said, 0, sizeof(log->said));
+	assert_true(pread(fileno(log->file), log->said, sizeof(log->said) - 1, 0) >= 0);
+	fclose(log->file);
 }
 
 /* ---- requests ---- */

@@ -229,12 +229,88 @@ static void a_packet_shorter_than_its_header_is_a_fault(void **state)
 	}
 }
 
+/* How many frames of `len` bytes the wire takes before it is full. */
+static unsigned int capacity(struct machine *m, size_t len)
+{
+	uint8_t packet[1500] = {0};
+	unsigned int nr = 0;
+
+	while (send(m->tap.fd, packet, len, MSG_DONTWAIT) >= 0)
+		nr++;
+	while (recv(m->wire, packet, sizeof(packet), 0) >= 0)
+		;
+	return nr;
+}
+
+static void add_made(struct machine *m, size_t len, unsigned int nr)
+{
+	uint8_t packet[1500];
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct fake_buf buf;
+
+		make_packet(packet, len, i);
+		buf = fake_out(&m->g, packet, (uint32_t)len);
+		fake_add(&m->g.vq[TX], &buf, 1);
+	}
+	fake_kick(&m->g.vq[TX]);
+}
+
+static void assert_wire_has_made(struct machine *m, size_t len, unsigned int nr)
+{
+	uint8_t packet[1500], got[1500];
+
+	for (unsigned int i = 0; i < nr; i++) {
+		make_packet(packet, len, i);
+		assert_int_equal(wire_receive(m, got, sizeof(got)), len);
+		assert_memory_equal(got, packet, len);
+	}
+}
+
+/* A round is 64 packets; a wire that is full in the second one is waited for like any other. */
+static void a_wire_that_is_full_in_a_later_round_is_waited_for(void **state)
+{
+	struct machine *m = *state;
+	unsigned int room = 0;
+
+	for (int bytes = 1 << 12; room <= 64 && bytes < 1 << 20; bytes += 1 << 12) {
+		assert_int_equal(
+			setsockopt(m->tap.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+		room = capacity(m, 100);
+	}
+	assert_in_range(room, 65, 128);
+	start(m, ALL, 256);
+	add_made(m, 100, 200);
+	assert_wire_has_made(m, 100, 200);
+	assert_alive(m);
+}
+
+/* What the device waited for in its last life is not what it waits for now. */
+static void a_driver_that_only_sends_is_served_after_one_that_does_both(void **state)
+{
+	struct machine *m = *state;
+	int small = 1;
+
+	assert_int_equal(setsockopt(m->tap.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	start(m, ALL, 256);
+	assert_alive(m);
+	assert_true(fake_negotiate(&m->g, ALL));
+	fake_vq_layout(&m->g.vq[TX], 256);
+	fake_vq_set(&m->g.vq[TX]);
+	assert_true(fake_vq_ready(&m->g.vq[TX]));
+	fake_add_status(&m->g, VIRTIO_STATUS_DRIVER_OK);
+	add_made(m, 1500, 200);
+	assert_wire_has_made(m, 1500, 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		net_test(sends_packets_however_they_are_cut),
 		net_test(one_kick_sends_all_that_is_there),
 		net_test(a_full_wire_is_waited_for),
+		net_test(a_wire_that_is_full_in_a_later_round_is_waited_for),
+		net_test(a_driver_that_only_sends_is_served_after_one_that_does_both),
 		net_test(a_packet_that_is_refused_is_dropped),
 		net_test(headers_are_judged_before_the_host_sees_them),
 		net_test(frames_longer_than_the_mtu_are_dropped),
