@@ -65,7 +65,8 @@ static int open_failed(const struct disk_options *options, int error, struct err
 
 static int open_file(struct disk *disk, const struct disk_options *options, struct err *err)
 {
-	int flags = O_CLOEXEC | (options->read_only ? O_RDONLY : O_RDWR);
+	bool writes = !options->read_only && !options->only_judge;
+	int flags = O_CLOEXEC | (writes ? O_RDWR : O_RDONLY);
 	struct stat st;
 
 	/* Looked at before it is opened: opening a FIFO would wait, opening a tape would rewind. */
@@ -84,6 +85,9 @@ static int open_file(struct disk *disk, const struct disk_options *options, stru
 	/* Without O_CREAT this is the claim that mount(8), swapon(8) and mdadm(8) make as well. */
 	if (disk->is_block_device && !options->read_only)
 		flags |= O_EXCL;
+	/* What was open for writing is looked at anew by udev(7) and the like when it is closed. */
+	if (options->only_judge && !options->read_only && eaccess(options->path, W_OK) < 0)
+		return open_failed(options, errno, err);
 	disk->fd = open(options->path, flags);
 	return disk->fd < 0 ? open_failed(options, errno, err) : 0;
 }
@@ -114,8 +118,13 @@ static int lock_file(const struct disk *disk, const char *path, struct err *err)
 		.l_whence = SEEK_SET,
 	};
 
-	if (fcntl(disk->fd, F_OFD_SETLK, &whole) == 0)
+	if (disk->only_judged && fcntl(disk->fd, F_OFD_GETLK, &whole) == 0) {
+		if (whole.l_type == F_UNLCK)
+			return 0;
+		errno = EAGAIN;
+	} else if (!disk->only_judged && fcntl(disk->fd, F_OFD_SETLK, &whole) == 0) {
 		return 0;
+	}
 	/* ENOLCK: NFS without a lock service, and the like. */
 	if (errno != EAGAIN && errno != EACCES)
 		return err_set(
@@ -187,8 +196,8 @@ static int measure_block_device(struct disk *disk, const char *path, struct err 
 	disk->logical_bytes = (uint32_t)logical;
 	disk->physical_bytes = physical;
 	/* A range of one byte is never discarded; but whether the device could is checked first. */
-	disk->can_discard = !disk->read_only && ioctl(disk->fd, BLKDISCARD, one_byte) < 0 &&
-			    errno != EOPNOTSUPP;
+	disk->can_discard = !disk->read_only && !disk->only_judged &&
+			    ioctl(disk->fd, BLKDISCARD, one_byte) < 0 && errno != EOPNOTSUPP;
 	disk->can_write_zeroes = !disk->read_only;
 	return 0;
 }
@@ -203,10 +212,13 @@ static int measure_file(struct disk *disk, const char *path, struct err *err)
 	disk->size_bytes = (uint64_t)st.st_size;
 	disk->logical_bytes = DISK_SECTOR_BYTES;
 	disk->physical_bytes = (uint32_t)st.st_blksize;
-	/* Punching behind the end changes nothing, but an unable file system refuses it. */
-	disk->can_discard =
-		!disk->read_only && fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					      st.st_size, DISK_SECTOR_BYTES) == 0;
+	/*
+	 * Punching behind the end changes nothing but the time of change, and an unable file system
+	 * refuses it.
+	 */
+	disk->can_discard = !disk->read_only && !disk->only_judged &&
+			    fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				      st.st_size, DISK_SECTOR_BYTES) == 0;
 	disk->can_write_zeroes = !disk->read_only;
 	return 0;
 }
@@ -314,6 +326,7 @@ int disk_open(struct disk *disk, const struct disk_options *options, struct err 
 	memset(disk, 0, sizeof(*disk));
 	disk->fd = -1;
 	disk->read_only = options->read_only;
+	disk->only_judged = options->only_judge;
 	ret = open_file(disk, options, err);
 	if (ret < 0)
 		return ret;
@@ -338,7 +351,7 @@ int disk_close(struct disk *disk)
 {
 	int ret = 0;
 
-	if (!disk->read_only && fdatasync(disk->fd) < 0)
+	if (!disk->read_only && !disk->only_judged && fdatasync(disk->fd) < 0)
 		ret = -errno;
 	close(disk->fd);
 	disk->fd = -1;

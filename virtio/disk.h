@@ -29,6 +29,7 @@ struct disk_options {
 	bool read_only;
 	bool format_raw; /* raw, whatever it begins with */
 	bool lock_off;
+	bool only_judge; /* for --dry-run; disk_open() says what */
 	enum disk_cache cache;
 	char id[DISK_ID_MAX + 1]; /* empty: disk_open() makes one from the path */
 };
@@ -40,6 +41,7 @@ void disk_free_options(struct disk_options *options);
 struct disk {
 	int fd;
 	bool read_only;
+	bool only_judged;
 	bool direct; /* O_DIRECT: buffers and lengths must be multiples of `align_bytes` */
 	bool is_block_device;
 	uint64_t size_bytes;	 /* a multiple of `logical_bytes` */
@@ -61,6 +63,9 @@ struct disk {
  * file and the remedy: missing, no permission, a read-only device, locked by another tinyvmm, no
  * locks there, an image of another format, not a multiple of 512 bytes, not a file or block device,
  * O_DIRECT not supported there.
+ *
+ * With `only_judge` it says the same, but changes nothing, not even the file's time of change, and
+ * holds no lock afterwards; the disk can only be looked at and closed then.
  */
 int disk_open(struct disk *disk, const struct disk_options *options, struct err *err);
 

@@ -9,17 +9,20 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/core/array.h"
@@ -187,6 +190,68 @@ static int attach(struct tap *tap, const struct tap_options *options, struct err
 	return 0;
 }
 
+static bool has_net_admin(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &head, data) == 0 &&
+	       (data[0].effective & 1u << CAP_NET_ADMIN) != 0;
+}
+
+/* A number that sysfs tells of the interface; false: it does not. */
+static bool read_attribute(const char *ifname, const char *attribute, long *value)
+{
+	char path[IFNAMSIZ + 48];
+	FILE *file;
+	bool known;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", ifname, attribute);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	known = fscanf(file, "%li", value) == 1;
+	fclose(file);
+	return known;
+}
+
+/* As tun_not_capable() of the kernel does. */
+static bool is_anothers(const char *ifname)
+{
+	long owner, group;
+
+	if (has_net_admin() || !read_attribute(ifname, "owner", &owner) ||
+	    !read_attribute(ifname, "group", &group))
+		return false;
+	return (owner != -1 && owner != (long)geteuid()) ||
+	       (group != -1 && !group_member((gid_t)group));
+}
+
+/* What attach() would say, from outside. Where sysfs is of another namespace nothing is known. */
+static int judge_attach(struct tap *tap, const struct tap_options *options, struct err *err)
+{
+	const char *ifname = options->ifname;
+	unsigned int exists = ifname[0] != '\0' ? if_nametoindex(ifname) : 0;
+	long index, flags, carrier;
+	int error = 0;
+
+	if (exists == 0)
+		error = has_net_admin() ? 0 : EPERM;
+	else if (!read_attribute(ifname, "ifindex", &index) || index != (long)exists)
+		error = 0;
+	else if (!read_attribute(ifname, "tun_flags", &flags) || (flags & IFF_TAP) == 0 ||
+		 (flags & IFF_MULTI_QUEUE) != 0)
+		error = EINVAL;
+	else if (is_anothers(ifname))
+		error = EPERM;
+	else if (read_attribute(ifname, "carrier", &carrier) && carrier == 1)
+		error = EBUSY;
+	if (error != 0)
+		return attach_failed(ifname, exists != 0, error, err);
+	snprintf(tap->ifname, sizeof(tap->ifname), "%s", ifname[0] != '\0' ? ifname : "a new TAP");
+	return 0;
+}
+
 /* Runs an ioctl on the interface, for which any socket will do. 0 or -errno. */
 static int interface_ioctl(unsigned long request, struct ifreq *ifr)
 {
@@ -301,9 +366,13 @@ int tap_open(struct tap *tap, const struct tap_options *options, struct err *err
 		ret = open_failed(errno, err);
 		goto name_option;
 	}
-	ret = attach(tap, options, err);
+	ret = options->only_judge ? judge_attach(tap, options, err) : attach(tap, options, err);
 	if (ret < 0)
 		goto close_tap;
+	if (options->only_judge) {
+		tap_close(tap);
+		return 0;
+	}
 	ret = prepare(tap);
 	if (ret == 0 && tap->created)
 		ret = set_up(tap);
@@ -333,7 +402,8 @@ void tap_close(struct tap *tap)
 		(void)tap_set_offloads(tap, 0);
 	if (tap->link_events >= 0)
 		close(tap->link_events);
-	close(tap->fd);
+	if (tap->fd >= 0)
+		close(tap->fd);
 	tap->link_events = -1;
 	tap->fd = -1;
 }

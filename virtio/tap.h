@@ -24,6 +24,7 @@
 struct tap_options {
 	char ifname[IFNAMSIZ]; /* "" : the kernel chooses tapN */
 	bool mac_given;
+	bool only_judge; /* for --dry-run; tap_open() says what */
 	uint8_t mac[TAP_MAC_BYTES];
 };
 
@@ -31,7 +32,7 @@ struct tap_options {
 int tap_parse_options(const char *value, struct tap_options *options, struct err *err);
 
 struct tap {
-	int fd;		 /* non-blocking */
+	int fd;		 /* non-blocking; -1: only judged */
 	int link_events; /* readable when the interface may have changed */
 	char ifname[IFNAMSIZ];
 	bool created; /* by us, and set up: the user has only to give it an address or a bridge */
@@ -46,6 +47,9 @@ struct tap {
  * Attaches to the named TAP or creates it. 0 or -errno with a message that names --net, the
  * interface and the remedy: no /dev/net/tun (load tun), no permission (CAP_NET_ADMIN, or a TAP made
  * beforehand for this user), busy, not a TAP.
+ *
+ * With `only_judge` it says the same as far as that can be seen from outside, and neither makes an
+ * interface nor attaches to one; the TAP can only be looked at and closed then.
  */
 int tap_open(struct tap *tap, const struct tap_options *options, struct err *err);
 void tap_close(struct tap *tap);

@@ -82,6 +82,22 @@ void describe_topology(struct topology *topo, const struct config *config,
 				  .threads = shape.threads};
 }
 
+unsigned int describe_shares(const struct board *board, const unsigned int *cpu_of,
+			     struct hostmem_share share[2 * BOARD_MAX_NODES])
+{
+	for (unsigned int i = 0; i < board->nr_node_ranges; i++) {
+		const struct board_node_range *range = &board->node_range[i];
+		unsigned int first, nr = board_node_cpus(board, range->node, &first);
+
+		share[i] = (struct hostmem_share){.guest_node = range->node,
+						  .offset = board_mapping_offset(range->start),
+						  .len = range->size_bytes,
+						  .cpus = cpu_of + first,
+						  .nr_cpus = nr};
+	}
+	return board->nr_node_ranges;
+}
+
 static bool resolve(enum tristate asked, bool automatic)
 {
 	return asked == TRI_AUTO ? automatic : asked == TRI_ON;
@@ -190,7 +206,11 @@ static void print_modules(const struct module_options *modules, FILE *to)
 
 void describe_print(const struct describe_print *what, FILE *to)
 {
-	fprintf(to, "host     %s\n", what->host_kind);
+	if (what->no_host != NULL)
+		fprintf(to, "host     unknown, and what only KVM can refuse is not judged: %s\n",
+			what->no_host);
+	else
+		fprintf(to, "host     %s\n", what->host_kind);
 	fprintf(to, "image    %s: %s, entry 0x%" PRIx64 "\n", what->config->kernel,
 		boot_protocol_name(what->image->protocol), what->image->entry);
 	if (what->config->initrd != NULL)

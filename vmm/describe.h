@@ -10,6 +10,7 @@
 
 #include "vmm/config/config.h"
 #include "vmm/host/cpus.h"
+#include "vmm/host/memory.h"
 #include "vmm/x86/board.h"
 #include "vmm/x86/boot/boot.h"
 
@@ -29,12 +30,20 @@ void describe_topology(struct topology *topo, const struct config *config,
 void describe_board(struct board *board, const struct config *config,
 		    const struct boot_image *image);
 
+/*
+ * The RAM of each guest node, and the host CPUs that its vCPUs are pinned to: fills `share` and
+ * returns how many there are. `cpu_of` is borrowed by them.
+ */
+unsigned int describe_shares(const struct board *board, const unsigned int *cpu_of,
+			     struct hostmem_share share[2 * BOARD_MAX_NODES]);
+
 struct describe_print {
 	const struct board *board;
 	const struct config *config;
 	const struct boot_image *image;
 	const unsigned int *cpu_of; /* or NULL without --pin */
 	const char *host_kind;	    /* one sentence */
+	const char *no_host;	    /* why that is unknown, or NULL */
 };
 
 void describe_print(const struct describe_print *what, FILE *to);

@@ -118,34 +118,26 @@ static void on_signal(void *ctx, uint32_t epoll_events)
 static void bind_to_nodes(struct machine *machine)
 {
 	const struct machine_parts *parts = machine->parts;
-	const struct board *board = parts->board;
 	struct hostmem_share share[2 * BOARD_MAX_NODES];
 
-	if (parts->cpu_of == NULL || parts->config->mem.node >= 0)
-		return;
-	for (unsigned int i = 0; i < board->nr_node_ranges; i++) {
-		const struct board_node_range *range = &board->node_range[i];
-		unsigned int first, nr = board_node_cpus(board, range->node, &first);
-
-		share[i] = (struct hostmem_share){.guest_node = range->node,
-						  .offset = board_mapping_offset(range->start),
-						  .len = range->size_bytes,
-						  .cpus = parts->cpu_of + first,
-						  .nr_cpus = nr};
-	}
-	hostmem_bind_near_cpus(&machine->hostmem, parts->host, share, board->nr_node_ranges,
-			       parts->log);
+	if (parts->cpu_of != NULL && parts->config->mem.node < 0)
+		hostmem_bind_near_cpus(&machine->hostmem, parts->host, share,
+				       describe_shares(parts->board, parts->cpu_of, share),
+				       parts->log);
 }
 
-static int create_memory(struct machine *machine, struct err *err)
+/* Where there is a VM, it has this memory afterwards. */
+static int create_memory(struct machine *machine, bool only_judge, struct err *err)
 {
-	int ret = hostmem_map(&machine->hostmem, &machine->parts->config->mem, err);
+	const struct mem_options *options = &machine->parts->config->mem;
+	int ret = only_judge ? hostmem_judge(&machine->hostmem, options, err)
+			     : hostmem_map(&machine->hostmem, options, err);
 
 	if (ret < 0)
 		return ret;
 	bind_to_nodes(machine);
 	ret = board_map_ram(&machine->mem, machine->hostmem.size_bytes, machine->hostmem.base);
-	if (ret == 0)
+	if (ret == 0 && machine->vm != NULL)
 		ret = vm_map_memory(machine->vm, &machine->mem);
 	if (ret < 0) {
 		char size[SIZE_TEXT];
@@ -305,25 +297,44 @@ static int create_loop(struct machine *machine, struct err *err)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-int machine_create(const struct machine_parts *parts, struct machine **out, struct err *err)
+static struct machine *allocate(const struct machine_parts *parts)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
+
+	if (machine == NULL)
+		return NULL;
+	machine->parts = parts;
+	pthread_mutex_init(&machine->lock, NULL);
+	return machine;
+}
+
+/* All that needs no back end; without /dev/kvm, which only a dry run can do, the KVM-free part. */
+static int create_board(struct machine *machine, bool only_judge, struct err *err)
+{
+	const struct machine_parts *parts = machine->parts;
+	int ret = 0;
+
+	/* vm.h says why in this order. */
+	if (parts->kvm->fd >= 0)
+		ret = vm_create(parts->kvm, parts->log, &machine->vm, err);
+	if (ret == 0)
+		ret = create_memory(machine, only_judge, err);
+	if (ret == 0)
+		ret = images_load(parts->images, parts->board, &machine->mem, &machine->entry, err);
+	if (ret < 0 || machine->vm == NULL)
+		return ret;
+	ret = create_irqchip(machine, err);
+	return ret < 0 ? ret : create_vcpus(machine, err);
+}
+
+int machine_create(const struct machine_parts *parts, struct machine **out, struct err *err)
+{
+	struct machine *machine = allocate(parts);
 	int ret;
 
 	if (machine == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
-	machine->parts = parts;
-	pthread_mutex_init(&machine->lock, NULL);
-	/* vm.h says why in this order. */
-	ret = vm_create(parts->kvm, parts->log, &machine->vm, err);
-	if (ret == 0)
-		ret = create_memory(machine, err);
-	if (ret == 0)
-		ret = images_load(parts->images, parts->board, &machine->mem, &machine->entry, err);
-	if (ret == 0)
-		ret = create_irqchip(machine, err);
-	if (ret == 0)
-		ret = create_vcpus(machine, err);
+	ret = create_board(machine, false, err);
 	if (ret == 0)
 		ret = create_loop(machine, err);
 	if (ret == 0)
@@ -334,6 +345,18 @@ int machine_create(const struct machine_parts *parts, struct machine **out, stru
 	}
 	*out = machine;
 	return 0;
+}
+
+int machine_judge(const struct machine_parts *parts, struct err *err)
+{
+	struct machine *machine = allocate(parts);
+	int ret;
+
+	if (machine == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	ret = create_board(machine, true, err);
+	machine_destroy(machine);
+	return ret;
 }
 
 void machine_destroy(struct machine *machine)

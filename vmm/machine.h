@@ -57,6 +57,13 @@ struct machine;
 int machine_create(const struct machine_parts *parts, struct machine **machine, struct err *err);
 
 /*
+ * Builds it as far as that needs no back end and takes it down again, for --dry-run: memory, whose
+ * pages are not taken, images, tables and, where /dev/kvm is open, all that KVM makes. 0 or -errno
+ * with the message that machine_create() would give.
+ */
+int machine_judge(const struct machine_parts *parts, struct err *err);
+
+/*
  * Runs it on the calling thread, which becomes the I/O thread, until the guest or a signal ends it.
  * 0, or -errno with a message if it could not start; if only a later vCPU could not, so that the
  * guest has begun all the same, end->status is EXIT_STATUS_HOST then.

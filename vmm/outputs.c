@@ -78,8 +78,7 @@ static bool is_conflict(const struct party **a, const struct party **b)
 	switch ((*a)->role) {
 	case ROLE_INPUT:
 		return false;
-	case ROLE_DISK: /* two disks exclude each other by their locks */
-		return (*b)->role == ROLE_INPUT && strcmp((*b)->option, (*a)->option) != 0;
+	case ROLE_DISK: /* in a run, a lock has refused two disks already */
 	case ROLE_OUTPUT:
 		return true;
 	case ROLE_STREAM:
@@ -156,14 +155,14 @@ static int judge(struct party *party, struct err *err)
 		identify(party, &st);
 		if (S_ISDIR(st.st_mode))
 			return cannot_open(party, EISDIR, err);
-		return access(party->path, W_OK) < 0 ? cannot_open(party, errno, err) : 0;
+		return eaccess(party->path, W_OK) < 0 ? cannot_open(party, errno, err) : 0;
 	}
 	if (errno != ENOENT || strlen(party->path) >= sizeof(copy))
 		return cannot_open(party, errno, err);
 	/* It would be made: in a directory where that is allowed. */
 	strcpy(copy, party->path);
 	dir = dirname(copy);
-	if (stat(dir, &st) < 0 || access(dir, W_OK | X_OK) < 0)
+	if (stat(dir, &st) < 0 || eaccess(dir, W_OK | X_OK) < 0)
 		return cannot_open(party, errno, err);
 	identify(party, &st);
 	party->is_storage = true;

@@ -34,7 +34,8 @@
 struct run {
 	const struct config *config;
 	const struct log *log;
-	struct kvm kvm;
+	struct kvm kvm;	   /* not open in a dry run on a host that has none */
+	struct err no_kvm; /* why */
 	struct images images;
 	struct hostcpus host;
 	unsigned int *cpu_of; /* NULL without --pin */
@@ -96,17 +97,18 @@ static int check_cpu_limits(const struct run *run, struct err *err)
 	return 0;
 }
 
+/* Without KVM, only the names in --cpuid are looked at. */
 static int prepare_cpuid(struct run *run, struct err *err)
 {
 	struct cpuid_table supported;
 	struct guest_cpuid guest = {
-		.supported = &supported,
+		.supported = run->kvm.fd >= 0 ? &supported : NULL,
 		.options = &run->config->cpuid,
 		.has_apic = run->board.has_irqchip,
 		.has_tsc_deadline = run->kvm.has_tsc_deadline,
 		.host = cpu_ask_host,
 	};
-	int ret = cpu_read_supported(run->kvm.fd, &supported);
+	int ret = guest.supported != NULL ? cpu_read_supported(run->kvm.fd, &supported) : 0;
 
 	if (ret < 0)
 		return err_set(err, ret, "/dev/kvm: KVM_GET_SUPPORTED_CPUID: %s", strerror(-ret));
@@ -170,6 +172,20 @@ static bool wants_rng(const struct run *run)
 	return run->images.image.is_linux && config->nr_disks + config->nr_nets < MEMMAP_MAX_SLOTS;
 }
 
+/* A dry run can do without. */
+static int prepare_kvm(struct run *run, struct err *err)
+{
+	int ret = kvm_open(&run->kvm, err);
+
+	if (run->config->dry_run && (ret == -ENOENT || ret == -ENODEV || ret == -ENXIO)) {
+		run->no_kvm = *err;
+		return 0;
+	}
+	if (ret == 0)
+		ret = check_cpu_limits(run, err);
+	return ret;
+}
+
 static int prepare(struct run *run, struct err *err)
 {
 	const struct config *config = run->config;
@@ -180,12 +196,10 @@ static int prepare(struct run *run, struct err *err)
 	if (ret < 0)
 		return ret;
 	describe_board(&run->board, config, &run->images.image);
-	ret = kvm_open(&run->kvm, err);
-	if (ret == 0)
-		ret = check_cpu_limits(run, err);
+	ret = prepare_kvm(run, err);
 	if (ret == 0)
 		ret = prepare_cpuid(run, err);
-	if (ret == 0)
+	if (ret == 0 && !config->dry_run)
 		ret = prepare_signals(run, err);
 	if (ret == 0)
 		ret = backends_open(&run->backends, config, wants_rng(run), run->log, err);
@@ -362,9 +376,9 @@ static int live_once(struct run *run, const struct machine_parts *parts, struct 
 	return ret;
 }
 
-static int live(struct run *run, struct run_end *end, struct err *err)
+static struct machine_parts parts_of(struct run *run)
 {
-	struct machine_parts parts = {
+	return (struct machine_parts){
 		.config = run->config,
 		.log = run->log,
 		.kvm = &run->kvm,
@@ -380,6 +394,11 @@ static int live(struct run *run, struct run_end *end, struct err *err)
 		.show_counters = show_counters,
 		.show_ctx = run,
 	};
+}
+
+static int live(struct run *run, struct run_end *end, struct err *err)
+{
+	const struct machine_parts parts = parts_of(run);
 	bool again = true;
 	int ret = 0;
 
@@ -394,17 +413,23 @@ static int live(struct run *run, struct run_end *end, struct err *err)
 	return ret;
 }
 
-static void dry_run(const struct run *run)
+/* Says first whether a run would come as far as its guest. */
+static int dry_run(struct run *run, struct err *err)
 {
+	const struct machine_parts parts = parts_of(run);
 	struct describe_print what = {
 		.board = &run->board,
 		.config = run->config,
 		.image = &run->images.image,
 		.cpu_of = run->cpu_of,
 		.host_kind = host_kind_sentence(run->kvm.kind),
+		.no_host = run->kvm.fd < 0 ? run->no_kvm.text : NULL,
 	};
+	int ret = machine_judge(&parts, err);
 
-	describe_print(&what, stdout);
+	if (ret == 0)
+		describe_print(&what, stdout);
+	return ret;
 }
 
 /* 0, or -errno if a disk lost data at the end. */
@@ -438,8 +463,9 @@ int run(const struct config *config, const struct log *log, struct run_end *end,
 
 	*end = (struct run_end){.status = EXIT_STATUS_USAGE};
 	if (ret == 0 && config->dry_run) {
-		dry_run(&run);
-		end->status = EXIT_STATUS_OK;
+		ret = dry_run(&run, err);
+		if (ret == 0)
+			end->status = EXIT_STATUS_OK;
 	} else if (ret == 0) {
 		ret = live(&run, end, err);
 	}

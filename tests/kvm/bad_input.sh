@@ -54,6 +54,16 @@ while IFS='|' read -r name args pattern; do
 	case $name in '' | '#'*) continue ;; esac
 	eval "set -- \"\$name\" \"\$pattern\" \"\$TINYVMM\" $args"
 	refused "$@"
+	cp "$WORK/err" "$WORK/as_run"
+	shift 2
+	status=0
+	timeout "$TIMEOUT" "$@" --dry-run <"$WORK/in" >"$WORK/out" 2>"$WORK/err" || status=$?
+	if [ $status = 2 ] && cmp -s "$WORK/as_run" "$WORK/err"; then
+		ok "refused by a dry run in the same words: ${name#refused: }"
+	else
+		fail "refused by a dry run in the same words: ${name#refused: }" \
+			"status $status: $(excerpt "$WORK/err"), but a run said $(excerpt "$WORK/as_run")"
+	fi
 done <<'EOT'
 # ---- the image
 no image                     | --mem 64M                              | --kernel
@@ -74,6 +84,8 @@ module empty                 | -k $GUESTS/pvh.elf --module $bad/empty  | --modul
 module for a payload         | -k $three --module $bad/text            | --module .*/text: this tinyvmm payload takes no modules.*--initrd
 too many modules             | -k $GUESTS/pvh.elf $modules             | --module .*at most 15
 command line does not fit    | -k $GUESTS/pvh.elf -a $long            | --append
+initrd and bzImage do not fit | -k $build/guest/payload.bzImage -i $bad/big -m 64M | --initrd .*--mem
+command line of Linux        | -k $build/guest/payload.bzImage -a $long | --append
 image does not fit           | -k $three -m 1M                        | --mem
 
 # ---- memory
@@ -97,14 +109,15 @@ pin list that makes no sense | -k $three -p1-0                        | --pin.*1
 unknown CPUID feature        | -k $three --cpuid +warp                | --cpuid .*warp
 
 # ---- disks
+two disks with one id         | -k $three -d $bad/disk.img,id=x -d $bad/private.img,id=x | --disk .*private.img: id=x
 disk missing                 | -k $three -d $bad/nowhere.img          | --disk .*nowhere.img: no such file
 disk of 1000 bytes           | -k $three -d $bad/odd.img              | --disk .*odd.img.*512
 disk is a qcow2 image        | -k $three -d $bad/qcow2.img            | --disk .*qcow2.img: looks like a qcow2 image.*format=raw
 disk is a directory          | -k $three -d $bad                      | --disk .*/bad: neither a file nor
-one disk twice               | -k $three -d $bad/disk.img -d $bad/disk.img | --disk .*disk.img
 unknown disk option          | -k $three -d $bad/disk.img,fast        | --disk .*fast
 
 # ---- networks, console and the rest
+one TAP twice                | -k $three -n tap=vm7 -n tap=vm7        | --net tap=vm7: given twice
 network of no known kind     | -k $three -n carrier-pigeon            | --net carrier-pigeon
 interface name too long      | -k $three -n tap=abcdefghijklmnopq     | --net .*abcdefghijklmnopq
 multicast MAC address        | -k $three -n tap,mac=01:00:00:00:00:01 | --net .*01:00:00:00:00:01
@@ -119,6 +132,12 @@ unknown log level            | -k $three --log chatty                 | --log ch
 unknown option               | -k $three --fast                       | --fast
 stray argument               | -k $three stray                        | stray
 EOT
+
+refused "one disk twice" "--disk .*disk.img: locked by another tinyvmm .or given twice" \
+	"$TINYVMM" -k "$three" -d "$bad/disk.img" -d "$bad/disk.img"
+# Which takes no lock.
+refused "one disk twice, by a dry run" "--disk .*disk.img: is the same file as --disk" \
+	"$TINYVMM" -k "$three" -d "$bad/disk.img" -d "$bad/disk.img" --dry-run
 
 for print in --help "--kernel $three --dry-run"; do
 	# shellcheck disable=SC2016,SC2086 # for the inner shell; words

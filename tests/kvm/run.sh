@@ -43,7 +43,7 @@ gzip -c "$GUESTS/three.elf" >"$GUESTS/three.elf.gz"
 gzip -c "$GUESTS/pvh.elf" >"$GUESTS/pvh.elf.gz"
 
 run_table <"$here/cases"
-for part in counters streams resets disks networks payload netbench bad_input signals leaks; do
+for part in counters streams resets disks networks payload netbench bad_input dry_run signals leaks; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

@@ -212,6 +212,53 @@ static void devices_are_limited_in_number(void **state)
 	refuse(text, "--net tap: there are 12 already; give at most 12");
 }
 
+static void what_tells_devices_apart_is_not_given_twice(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{"-d a,id=x -d b -d c,id=x",
+		 "--disk c: id=x is that of --disk a as well; guests tell disks apart by it, give "
+		 "each its own"},
+		{"-n tap=t0,mac=52:54:00:00:00:01 -n tap=t1,mac=52:54:00:00:00:02 "
+		 "-n tap,mac=52:54:00:00:00:01",
+		 "--net tap: mac=52:54:00:00:00:01 is that of --net tap=t0 as well; give each its "
+		 "own"},
+		{"-n tap=t0 -n tap -n tap=t0",
+		 "--net tap=t0: given twice; a TAP has one guest's interface behind it, name "
+		 "another"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		char text[160];
+
+		snprintf(text, sizeof(text), "-k a %s", cases[i].text);
+		refuse(text, cases[i].message);
+	}
+}
+
+static void what_is_not_given_is_not_given_twice(void **state)
+{
+	static const char *const cases[] = {
+		"-k a -d a -d b",
+		"-k a -d a,id=x -d b,id=X",
+		"-k a -n tap -n tap",
+		"-k a -n tap=t0 -n tap=t1,mac=52:54:00:00:00:01 -n tap,mac=52:54:00:00:00:02",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		struct command_line line;
+		struct config config;
+		struct err err = {""};
+
+		command_line_split(&line, cases[i]);
+		assert_int_equal(config_parse(&config, line.argc, line.argv, &err), 0);
+		config_free(&config);
+	}
+}
+
 static void the_messages_of_disk_and_net_come_through(void **state)
 {
 	static const struct {
@@ -246,6 +293,8 @@ int main(void)
 		cmocka_unit_test(cpus_that_cannot_be_are_refused),
 		cmocka_unit_test(mem_that_cannot_be_is_refused),
 		cmocka_unit_test(devices_are_limited_in_number),
+		cmocka_unit_test(what_tells_devices_apart_is_not_given_twice),
+		cmocka_unit_test(what_is_not_given_is_not_given_twice),
 		cmocka_unit_test(the_messages_of_disk_and_net_come_through),
 	};
 

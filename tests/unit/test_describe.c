@@ -91,6 +91,30 @@ static void every_socket_is_a_node_with_its_share(void **state)
 	assert_int_equal(board_cpu_node(&board, 4), 1);
 }
 
+static void a_nodes_ram_stands_beside_the_cpus_of_its_vcpus(void **state)
+{
+	struct board board = {.topo = {.nr_cpus = 3, .sockets = 2, .cores = 2, .threads = 1}};
+	static const unsigned int cpu_of[] = {7, 5, 3};
+	struct hostmem_share share[2 * BOARD_MAX_NODES];
+	struct config config = config_of(8 * GIB);
+	struct boot_image image = {.wants_irqchip = true};
+
+	(void)state;
+	describe_board(&board, &config, &image);
+	/* Node 0 lies on both sides of the hole. */
+	assert_int_equal(describe_shares(&board, cpu_of, share), 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(share[i].guest_node, i < 2 ? 0 : 1);
+		assert_int_equal(share[i].nr_cpus, i < 2 ? 2 : 1);
+		assert_int_equal(share[i].cpus[0], i < 2 ? 7 : 3);
+	}
+	assert_int_equal(share[0].offset, 0);
+	assert_int_equal(share[0].len, 3 * GIB);
+	assert_int_equal(share[1].offset, 3 * GIB);
+	assert_int_equal(share[1].offset + share[1].len, share[2].offset);
+	assert_int_equal(share[2].offset + share[2].len, 8 * GIB);
+}
+
 static void one_socket_needs_no_numa_tables(void **state)
 {
 	struct board board = {.topo = {.nr_cpus = 8, .sockets = 1, .cores = 4, .threads = 2}};
@@ -253,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_map_covers_ram_around_the_holes),
 		cmocka_unit_test(every_socket_is_a_node_with_its_share),
+		cmocka_unit_test(a_nodes_ram_stands_beside_the_cpus_of_its_vcpus),
 		cmocka_unit_test(one_socket_needs_no_numa_tables),
 		cmocka_unit_test(interrupt_controllers_default_to_what_the_image_needs),
 		cmocka_unit_test(a_pit_brings_the_interrupt_controllers_along),

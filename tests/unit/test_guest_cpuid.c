@@ -178,6 +178,20 @@ static void the_users_features_come_last_and_past_kvm_with_a_warning(void **stat
 	assert_true(cpuid_has(&table, "avx2"));
 }
 
+static void where_kvm_is_unknown_only_names_are_judged(void **state)
+{
+	const struct cpuid_options options = {.nr = 2, .edit = {{"avx2", true}, {"avx3", false}}};
+	struct guest_cpuid guest = {.options = &no_edits, .host = made_up_cpu};
+	struct cpuid_table table;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(guest_cpuid_make(&table, &guest, &no_log, &err), 0);
+	guest.options = &options;
+	assert_int_equal(guest_cpuid_make(&table, &guest, &no_log, &err), -EINVAL);
+	assert_ptr_equal(strstr(err.text, "--cpuid -avx3: "), err.text);
+}
+
 static void a_name_that_is_none_and_a_full_table_are_errors(void **state)
 {
 	const struct cpuid_options options = {.nr = 1, .edit = {{"avx3", true}}};
@@ -209,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_leaf_that_is_added_lies_below_the_highest),
 		cmocka_unit_test(apic_features_follow_the_machine),
 		cmocka_unit_test(the_users_features_come_last_and_past_kvm_with_a_warning),
+		cmocka_unit_test(where_kvm_is_unknown_only_names_are_judged),
 		cmocka_unit_test(a_name_that_is_none_and_a_full_table_are_errors),
 	};
 

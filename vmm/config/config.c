@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "vmm/config/config.h"
+#include "vmm/config/together.h"
 #include "vmm/core/array.h"
 #include "vmm/core/nearest.h"
 #include "vmm/core/parse.h"
-#include "vmm/x86/memmap.h"
 
 #define IRQCHIP_CHOICES	 "kernel|none"
 #define ON_OFF_CHOICES	 "on|off"
@@ -405,28 +405,6 @@ static int parse_argv(struct config *config, int argc, char **argv, struct err *
 	return optind < argc ? positional(argv[optind], NULL, err) : 0; /* behind "--" */
 }
 
-/* What no option can tell alone. */
-static int check_together(const struct config *config, struct err *err)
-{
-	unsigned int slots = config->nr_disks + config->nr_nets + (config->rng == TRI_ON);
-
-	if (config->kernel == NULL)
-		return err_set(
-			err, -EINVAL,
-			"--kernel: missing; say what to boot with --kernel FILE, or see --help");
-	if (config->irqchip == TRI_OFF && config->pit == TRI_ON)
-		return err_set(
-			err, -EINVAL,
-			"--pit on: the timer needs interrupt controllers; drop --irqchip none "
-			"or --pit on");
-	if (slots > MEMMAP_MAX_SLOTS)
-		return err_set(err, -EINVAL,
-			       "--disk, --net, --rng: %u virtio devices, but there are %d slots; "
-			       "give fewer",
-			       slots, MEMMAP_MAX_SLOTS);
-	return 0;
-}
-
 int config_parse(struct config *config, int argc, char **argv, struct err *err)
 {
 	int ret;
@@ -439,7 +417,11 @@ int config_parse(struct config *config, int argc, char **argv, struct err *err)
 	ret = parse_argv(config, argc, argv, err);
 	if (ret != 0 || config->action != CONFIG_RUN)
 		return ret;
-	return check_together(config, err);
+	for (unsigned int i = 0; i < config->nr_disks; i++)
+		config->disk[i].only_judge = config->dry_run;
+	for (unsigned int i = 0; i < config->nr_nets; i++)
+		config->net[i].only_judge = config->dry_run;
+	return config_check_together(config, err);
 }
 
 void config_free(struct config *config)

@@ -248,10 +248,7 @@ static int cannot_map(const struct mem_options *mem, int error, struct err *err)
 static int map_huge(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
 {
 	int shift = __builtin_ctzll(hostmem->page_bytes);
-	int ret = hostmem_check_huge_pages(mem, "", err);
 
-	if (ret != 0)
-		return ret;
 	/* Not MAP_NORESERVE: the pages are this mapping's from now on, or mmap fails. */
 	hostmem->base = map_anonymous(hostmem->size_bytes,
 				      MAP_HUGETLB | (int)((unsigned int)shift << MAP_HUGE_SHIFT));
@@ -324,32 +321,56 @@ static int populate(const struct hostmem *hostmem, const struct mem_options *mem
 	return 0;
 }
 
-int hostmem_map(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
+static bool is_huge(const struct mem_options *mem)
 {
-	bool huge = mem->pages == MEM_PAGES_2M || mem->pages == MEM_PAGES_1G;
+	return mem->pages == MEM_PAGES_2M || mem->pages == MEM_PAGES_1G;
+}
+
+/* All but the taking of pages. */
+static int map(struct hostmem *hostmem, const struct mem_options *mem, bool only_judge,
+	       struct err *err)
+{
 	int ret = 0;
 
 	*hostmem = (struct hostmem){.size_bytes = mem->size_bytes,
 				    .page_bytes = mem_page_bytes(mem->pages)};
-	if (mem->prealloc && !huge)
+	if (mem->prealloc && !is_huge(mem))
 		ret = hostmem_check_available(mem, "", err);
+	if (is_huge(mem))
+		ret = hostmem_check_huge_pages(mem, "", err);
 	if (ret == 0)
-		ret = huge ? map_huge(hostmem, mem, err) : map_small(hostmem, mem, err);
+		ret = is_huge(mem) && !only_judge ? map_huge(hostmem, mem, err)
+						  : map_small(hostmem, mem, err);
 	if (ret != 0)
 		return ret;
 	/* A core file of tinyvmm is about tinyvmm; guest RAM would only fill the disk. */
 	(void)madvise(hostmem->base, hostmem->size_bytes, MADV_DONTDUMP);
 	if (mem->node >= 0)
 		ret = bind_to_node(hostmem, mem, err);
+	if (ret != 0)
+		hostmem_unmap(hostmem);
+	return ret;
+}
+
+int hostmem_map(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
+{
+	int ret = map(hostmem, mem, false, err);
+
 	/*
 	 * Huge pages are reserved from the host as a whole, not from a node: only taking them now
 	 * makes sure that the guest finds the node's own and is not killed by SIGBUS later.
 	 */
-	if (ret == 0 && (mem->prealloc || (huge && mem->node >= 0)))
+	if (ret == 0 && (mem->prealloc || (is_huge(mem) && mem->node >= 0))) {
 		ret = populate(hostmem, mem, err);
-	if (ret != 0)
-		hostmem_unmap(hostmem);
+		if (ret != 0)
+			hostmem_unmap(hostmem);
+	}
 	return ret;
+}
+
+int hostmem_judge(struct hostmem *hostmem, const struct mem_options *mem, struct err *err)
+{
+	return map(hostmem, mem, true, err);
 }
 
 void hostmem_unmap(struct hostmem *hostmem)

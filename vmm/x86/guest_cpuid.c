@@ -65,7 +65,7 @@ int guest_cpuid_make(struct cpuid_table *table, const struct guest_cpuid *guest,
 	bool apic = guest->has_apic;
 	int ret;
 
-	*table = *guest->supported;
+	*table = guest->supported != NULL ? *guest->supported : (struct cpuid_table){0};
 	ret = take_from_host(table, guest->host);
 	if (ret < 0)
 		return err_set(err, ret, "CPUID: the table is full (%d entries)",

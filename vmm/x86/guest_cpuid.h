@@ -14,7 +14,7 @@
 #include "vmm/x86/cpuid_options.h"
 
 struct guest_cpuid {
-	const struct cpuid_table *supported; /* by KVM */
+	const struct cpuid_table *supported; /* by KVM; NULL: unknown, for --dry-run */
 	const struct cpuid_options *options;
 	bool has_apic;	       /* local APICs in KVM */
 	bool has_tsc_deadline; /* of these */
