@@ -2,6 +2,7 @@
 /* The machine as data: memory map, NUMA nodes, switches; and its text for --dry-run. */
 #include "vmm/describe.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -80,6 +81,25 @@ void describe_topology(struct topology *topo, const struct config *config,
 				  .sockets = shape.packages,
 				  .cores = shape.cores,
 				  .threads = shape.threads};
+}
+
+int describe_check_cpus(const struct board *board, const struct boot_image *image, struct err *err)
+{
+	const struct topology *topo = &board->topo;
+	uint32_t max = topology_max_apic_id(topo);
+	unsigned int fit = topo->nr_cpus;
+
+	if (!image->is_linux || !board->has_irqchip || max <= TOPOLOGY_MAX_IOAPIC_ID)
+		return 0;
+	while (topology_apic_id(topo, fit - 1) > TOPOLOGY_MAX_IOAPIC_ID)
+		fit--;
+	return err_set(
+		err, -EINVAL,
+		"--cpus %u,sockets=%u,cores=%u,threads=%u: has APIC ids up to %u, and Linux "
+		"starts no CPU above %u, which KVM's I/O APIC cannot reach; use --cpus %u or "
+		"fewer in this topology",
+		topo->nr_cpus, topo->sockets, topo->cores, topo->threads, max,
+		TOPOLOGY_MAX_IOAPIC_ID, fit);
 }
 
 unsigned int describe_shares(const struct board *board, const unsigned int *cpu_of,

@@ -31,6 +31,14 @@ void describe_board(struct board *board, const struct config *config,
 		    const struct boot_image *image);
 
 /*
+ * Whether the image can use all vCPUs. Linux takes none that the interrupts of devices cannot reach
+ * (try_to_enable_x2apic() in its arch/x86/kernel/apic/apic.c), and KVM's I/O APIC has no extended
+ * destination ids (cpuid.rst, KVM_FEATURE_MSI_EXT_DEST_ID), so it is not offered. 0 or -EINVAL with
+ * a message.
+ */
+int describe_check_cpus(const struct board *board, const struct boot_image *image, struct err *err);
+
+/*
  * The RAM of each guest node, and the host CPUs that its vCPUs are pinned to: fills `share` and
  * returns how many there are. `cpu_of` is borrowed by them.
  */

@@ -160,7 +160,7 @@ static int create_irqchip(struct machine *machine, struct err *err)
 	if (ret < 0)
 		return err_set(err, ret, "/dev/kvm: KVM_SET_TSS_ADDR: %s", strerror(-ret));
 	if (board->has_irqchip)
-		ret = vm_create_irqchip(machine->vm, topology_max_apic_id(&board->topo) > 254, err);
+		ret = vm_create_irqchip(machine->vm, topology_needs_x2apic(&board->topo), err);
 	/* Multiboot 0.6.96, 3.2: other machine state is as the BIOS initialised it. */
 	if (ret == 0 && board->has_irqchip && machine->parts->images->image.wants_acpi)
 		ret = vm_set_pic_vectors(machine->vm, PIC_MASTER_BASE, PIC_SLAVE_BASE, err);
@@ -211,6 +211,9 @@ static int create_vcpu(struct machine *machine, unsigned int index)
 		ret = cpu_set_cpuid(vcpu->fd, &cpuid);
 	if (ret == 0 && image->wants_acpi)
 		ret = cpu_set_firmware_msrs(vcpu->fd);
+	if (ret == 0 && image->wants_acpi && topology_needs_x2apic(topo) &&
+	    cpuid_has(&cpuid, "x2apic"))
+		ret = cpu_enter_x2apic(vcpu->fd);
 	if (ret == 0 && image->protocol == BOOT_TINYVMM)
 		share_tsc(machine, index);
 	if (ret == 0 && vcpu_starts_at_entry(machine, index))

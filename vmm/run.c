@@ -20,6 +20,7 @@
 #include "vmm/host/cpus.h"
 #include "vmm/images.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/linux_words.h"
 #include "vmm/machine.h"
 #include "vmm/outputs.h"
 #include "vmm/restarts.h"
@@ -196,7 +197,9 @@ static int prepare(struct run *run, struct err *err)
 	if (ret < 0)
 		return ret;
 	describe_board(&run->board, config, &run->images.image);
-	ret = prepare_kvm(run, err);
+	ret = describe_check_cpus(&run->board, &run->images.image, err);
+	if (ret == 0)
+		ret = prepare_kvm(run, err);
 	if (ret == 0)
 		ret = prepare_cpuid(run, err);
 	if (ret == 0 && !config->dry_run)
@@ -213,6 +216,8 @@ static int prepare(struct run *run, struct err *err)
 				   run->outputs.console_fd, run->log, err);
 	if (ret == 0)
 		ret = device_table_slots(&run->backends, &run->board, err);
+	if (ret == 0 && run->images.image.is_linux)
+		linux_words_warn(&run->board, run->log);
 	return ret;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the configuration to struct board: memory map, NUMA nodes, defaults. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,6 +154,44 @@ static void interrupt_controllers_default_to_what_the_image_needs(void **state)
 	}
 }
 
+static void linux_gets_no_cpu_that_interrupts_cannot_reach(void **state)
+{
+	static const struct {
+		struct topology topo;
+		bool is_linux, has_irqchip;
+		const char *message; /* NULL: fine */
+	} cases[] = {
+		{{256, 1, 256, 1}, true, true, NULL}, /* ids 0 to 255 */
+		{{257, 1, 257, 1},
+		 true,
+		 true,
+		 "--cpus 257,sockets=1,cores=257,threads=1: has APIC ids up to 256, and Linux "
+		 "starts no CPU above 255, which KVM's I/O APIC cannot reach; use --cpus 256 or "
+		 "fewer in this topology"},
+		/* Three cores take four ids. */
+		{{195, 65, 3, 1},
+		 true,
+		 true,
+		 "--cpus 195,sockets=65,cores=3,threads=1: has APIC ids up to 258, and Linux "
+		 "starts no CPU above 255, which KVM's I/O APIC cannot reach; use --cpus 192 or "
+		 "fewer in this topology"},
+		{{300, 1, 300, 1}, false, true, NULL}, /* may take none, or know better */
+		{{300, 1, 300, 1}, true, false, NULL}, /* one CPU runs */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		const struct board board = {.topo = cases[i].topo,
+					    .has_irqchip = cases[i].has_irqchip};
+		const struct boot_image image = {.is_linux = cases[i].is_linux};
+		struct err err = {""};
+
+		assert_int_equal(describe_check_cpus(&board, &image, &err),
+				 cases[i].message != NULL ? -EINVAL : 0);
+		assert_string_equal(err.text, cases[i].message != NULL ? cases[i].message : "");
+	}
+}
+
 /* A KVM without them has no PIT either (api.rst, KVM_CREATE_PIT2). */
 static void a_pit_brings_the_interrupt_controllers_along(void **state)
 {
@@ -280,6 +319,7 @@ int main(void)
 		cmocka_unit_test(a_nodes_ram_stands_beside_the_cpus_of_its_vcpus),
 		cmocka_unit_test(one_socket_needs_no_numa_tables),
 		cmocka_unit_test(interrupt_controllers_default_to_what_the_image_needs),
+		cmocka_unit_test(linux_gets_no_cpu_that_interrupts_cannot_reach),
 		cmocka_unit_test(a_pit_brings_the_interrupt_controllers_along),
 		cmocka_unit_test(the_description_leaves_nothing_out),
 		cmocka_unit_test(the_test_device_is_there_where_it_is_asked_for),

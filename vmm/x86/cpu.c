@@ -29,6 +29,10 @@
 #define SEGMENT_TSS_BUSY	 0xb
 #define TSS_LIMIT		 0x67
 
+/* IA32_APIC_BASE (Intel SDM vol. 3, 11.12.1). */
+#define APIC_BASE_X2APIC (1ull << 10)
+#define APIC_BASE_ENABLE (1ull << 11)
+
 #define MSR_IA32_MISC_ENABLE	0x1a0
 #define MISC_ENABLE_FAST_STRING (1ull << 0)
 #define MSR_MTRR_DEF_TYPE	0x2ff
@@ -124,6 +128,16 @@ static void enter_segments(struct kvm_sregs *sregs, const struct boot_entry *ent
 	sregs->gdt.base = entry->gdt;
 	sregs->gdt.limit = entry->gdt_limit;
 	sregs->idt.limit = 0; /* no IDT yet: a fault before there is one is a shutdown */
+}
+
+int cpu_enter_x2apic(int vcpu_fd)
+{
+	struct kvm_sregs sregs;
+
+	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+		return -errno;
+	sregs.apic_base |= APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+	return ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 ? -errno : 0;
 }
 
 int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu)

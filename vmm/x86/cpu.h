@@ -22,6 +22,13 @@ void cpu_ask_host(struct cpuid_entry *entry);
 int cpu_set_cpuid(int vcpu_fd, const struct cpuid_table *table);
 
 /*
+ * Puts the local APIC into x2APIC mode (Intel SDM vol. 3, 11.12.1), as firmware does before it
+ * hands over with an APIC id above 254: Linux takes such a processor only then. After
+ * cpu_set_cpuid(), whose table has x2apic. 0 or -errno.
+ */
+int cpu_enter_x2apic(int vcpu_fd);
+
+/*
  * The state that `entry` describes; `cpu` is this vCPU's number, which all-CPU entries find in rsi.
  * 0 or -errno.
  */

@@ -5,6 +5,7 @@
  * 2A; AMD APM vol. 3, appendix E; KVM's own leaf: Documentation/virt/kvm/x86/cpuid.rst).
  */
 #include "vmm/core/array.h"
+#include "vmm/core/nearest.h"
 #include "vmm/x86/cpuid.h"
 
 #include <assert.h>
@@ -249,37 +250,17 @@ static int write_bit_and_copy(struct cpuid_table *table, const struct feature_bi
 }
 
 /* Typed names differ from ours in case and in hyphens; that should not count as far. */
-static bool same_letter(char a, char b)
-{
-	return (a == '-' ? '_' : tolower((unsigned char)a)) == b;
-}
-
-#define NAME_MAX_LEN 32
-
-/* Levenshtein's distance: insertions, deletions and replacements from `typed` to `name`. */
 static unsigned int distance(const char *typed, const char *name, size_t len)
 {
-	unsigned int row[NAME_MAX_LEN + 1];
+	char same[NEAREST_MAX_LEN + 1], known[NEAREST_MAX_LEN + 1];
+	size_t n = 0;
 
-	assert(len <= NAME_MAX_LEN);
-	for (unsigned int j = 0; j <= len; j++)
-		row[j] = j;
-	for (unsigned int i = 0; typed[i] != '\0'; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i + 1;
-		for (unsigned int j = 0; j < len; j++) {
-			unsigned int best = diagonal + !same_letter(typed[i], name[j]);
-
-			diagonal = row[j + 1];
-			if (row[j + 1] + 1 < best)
-				best = row[j + 1] + 1;
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[len];
+	assert(len <= NEAREST_MAX_LEN);
+	for (; n < NEAREST_MAX_LEN && typed[n] != '\0'; n++)
+		same[n] = (char)(typed[n] == '-' ? '_' : tolower((unsigned char)typed[n]));
+	memcpy(known, name, len);
+	known[len] = '\0';
+	return nearest_distance(same, n, known);
 }
 
 #define NR_NEAREST 3

@@ -9,6 +9,7 @@
 #ifndef X86_TOPOLOGY_H
 #define X86_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct topology {
@@ -24,7 +25,17 @@ unsigned int topology_core_bits(const struct topology *topo); /* not counting th
 uint32_t topology_apic_id(const struct topology *topo, unsigned int cpu);
 unsigned int topology_socket(const struct topology *topo, unsigned int cpu);
 
-/* The highest APIC id in use. Above 254 a guest needs x2APIC. */
+/* What the I/O APIC in KVM can send an interrupt to: eight bits, and in x2APIC mode no broadcast.
+ */
+#define TOPOLOGY_MAX_IOAPIC_ID 255
+
+/* The highest APIC id in use. */
 uint32_t topology_max_apic_id(const struct topology *topo);
+
+/* Whether an APIC id above 254 is in use: 255 means all in eight bits. */
+static inline bool topology_needs_x2apic(const struct topology *topo)
+{
+	return topology_max_apic_id(topo) > 254;
+}
 
 #endif
