@@ -223,6 +223,28 @@ static void until_ci_waits_for_the_pairs_that_are_continued(void **state)
 	dataset_free(&data);
 }
 
+/* With the same number of rounds as without the interruption: what is not kept does not count. */
+static void the_same_command_continues_what_was_interrupted(void **state)
+{
+#define ALONE "tinybench run --build DIR --out DIR/out --arms exec:DIR/arm --bench cpu.noploop"
+	struct fixture *fixture = *state;
+	struct dataset data;
+
+	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, ALONE " --rounds 1", BENCH_STATUS_OK);
+	write_program(fixture, "arm", "kill -INT $PPID; exec sleep 100\n");
+	assert_status(fixture, ALONE " --rounds 3", BENCH_STATUS_INTERRUPTED);
+	assert_said(fixture, "interrupted; what was measured is in ");
+	assert_said(fixture, "/out, and the same command continues it\n");
+	assert_false(has_file(fixture, "out/.tinybench"));
+	write_program(fixture, "arm", GOOD);
+	assert_status(fixture, ALONE " --rounds 3", BENCH_STATUS_OK);
+	load(fixture, &data);
+	assert_int_equal(data.nr_samples, 4); /* the warm-up and three rounds */
+	assert_int_equal(data.nr_notes, 0);
+	dataset_free(&data);
+}
+
 /* sha256sum(1) puts a mark before the sum then. */
 static void a_backslash_in_the_path_is_not_part_of_the_sum(void **state)
 {
@@ -378,6 +400,7 @@ int main(void)
 		CASE(what_is_not_said_is_continued_as_it_was),
 		CASE(each_benchmark_is_continued_in_the_arms_that_it_has),
 		CASE(until_ci_waits_for_the_pairs_that_are_continued),
+		CASE(the_same_command_continues_what_was_interrupted),
 		CASE(a_backslash_in_the_path_is_not_part_of_the_sum),
 		CASE(an_arm_whose_name_cannot_be_kept_is_refused_before_anything_is_made),
 		CASE(a_directory_keeps_its_samples_and_its_page),

@@ -188,22 +188,21 @@ static const struct option_row {
 	const char *name, *argument, *help;
 	int (*set)(struct settings *settings, const char *value, struct err *err);
 } rows[] = {
-	{"arms", "A,B",
-	 "which arms, by default those in --out, else native,container,vm; variants as in vm:nopin",
+	{"arms", "A,B", "which arms, by default native,container,vm; variants as in vm:nopin",
 	 set_arms},
 	{"bench", "GLOB",
-	 "which benchmarks, as in 'cpu.*,mem.stream_*'; by default those in --out, else all (aa: "
-	 "cpu.*)",
-	 set_bench},
+	 "which benchmarks, as in 'cpu.*,mem.stream_*'; by default all (aa: cpu.*)", set_bench},
 	{"rounds", "N", "measured rounds, by default 10 (with --until-ci: at most, by default 100)",
 	 set_rounds},
 	{"budget", "S", "stop after so many seconds, with as many of the rounds as fit",
 	 set_budget},
-	{"until-ci", "PCT", "make rounds until every ratio is known to +- PCT percent", set_until_ci},
+	{"until-ci", "PCT", "make rounds until every ratio is known to +- PCT percent",
+	 set_until_ci},
 	{"pin", "LIST", "confine the run to these CPUs, and pin each vCPU to one of them", set_pin},
 	{"quick", NULL, "fewer and shorter samples: a first impression", set_quick},
 	{"out", "DIR",
-	 "where results go, by default tinybench-out; if it has some, they are continued", set_out},
+	 "where results go, by default tinybench-out; results that are there are continued",
+	 set_out},
 	{"strict", NULL, "refuse to measure on a machine that would spoil the figures", set_strict},
 	{"seed", "N", "of the random order and of the bootstrap, by default from the clock",
 	 set_seed},
@@ -239,7 +238,12 @@ void settings_help(void)
 			       rows[i].argument ? rows[i].argument : "");
 		printf("  %-18s %s\n", left, rows[i].help);
 	}
-	puts("\nExit status: 0 well, 1 something failed, 2 usage, 3 interrupted.\n"
+	puts("\nA run that continues results takes benchmarks, arms, --samples, --min-ms, --cpus, "
+	     "--pin,\n"
+	     "--quick and --arg from them where these are not given.\n"
+	     "\nExit status: 0 well, 1 something failed, 2 usage, or a directory that another "
+	     "process\n"
+	     "has, 3 interrupted.\n"
 	     "docs/benchmarks.md tells what each benchmark does and does not show.");
 }
 

@@ -69,8 +69,9 @@ static int take_lock(struct claim *claim, const char *dir, struct err *err)
 		return is_current(claim) ? 0 : -EAGAIN;
 	if (errno == EACCES || errno == EAGAIN)
 		return say_in_use(claim, dir, err);
-	return err_set(err, -errno, "%s/" LOCK_NAME ": cannot lock: %s", claim->path,
-		       strerror(errno));
+	return err_set(err, -errno,
+		       "%s/" LOCK_NAME ": cannot lock: %s; name a directory on another file system",
+		       claim->path, strerror(errno));
 }
 
 /* A directory of this user: what is in it will be removed. */

@@ -161,7 +161,8 @@ int rounds_run(struct run *run, struct err *err)
 	run->progress.deadline_ns = run->budget.deadline_ns;
 	for (round = run->first_round; round < last && !run->interrupted; round++) {
 		run->interrupted = !run_round(run, round);
-		if (run->interrupted)
+		/* A round without anything kept in it will be made again. */
+		if (run->interrupted && dataset_next_round(&run->session.data) > round)
 			json_object_set_new(run->record, "interrupted_round", json_integer(round));
 		ret = save(run, err);
 		if (ret)
