@@ -12,7 +12,7 @@
  *
  * file: output only, into a file that outputs.h created or emptied.
  *
- * pty: nothing is special either; whoever is attached may leave and come back: pty.h.
+ * pty: nothing is special either; its reader may leave and come back: pty.h.
  *
  * No byte is lost under back-pressure, in either direction. A console outlives machine resets.
  * The process must ignore SIGPIPE, and have something open as standard input and output.

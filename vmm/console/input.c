@@ -118,7 +118,7 @@ static size_t input_limit(struct console *console)
 static void end_input(struct console *console, int error)
 {
 	arm_input(console, false);
-	if (console->pty != NULL) /* nobody is attached; opened_ready() goes on */
+	if (console->pty != NULL) /* without a reader; opened_ready() arms it again */
 		return;
 	console->in_ended = true;
 	if (console->tty.fd >= 0)

@@ -18,7 +18,7 @@
 
 /*
  * Makes the far side raw, so that the guest's output is not echoed back to it. The kernel reports
- * "nobody attached" (POLLHUP) only once somebody has been: hence the close.
+ * a far side that is closed (POLLHUP) only once it has been open: hence the close.
  */
 static int prepare_far_side(const char *name)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pseudo-terminal that somebody may attach to (screen /dev/pts/3), leave, and attach to again.
+ * A pseudo-terminal. A reader (screen /dev/pts/3) may attach to it, leave, and attach again.
  *
- * While nobody is attached, the guest does not wait: its last PTY_HELD_BYTES of output are held
- * for whoever comes next, and older ones are dropped. Somebody who is attached but slow is waited
- * for.
+ * Without a reader the guest does not wait: its last PTY_HELD_BYTES of output are held for the next
+ * one, and older ones are dropped. For a reader that is attached but slow the guest waits.
  */
 #ifndef VMM_CONSOLE_PTY_H
 #define VMM_CONSOLE_PTY_H
@@ -21,7 +20,7 @@
 
 struct pty {
 	struct nonblock master;
-	int opened_fd; /* readable after somebody has opened the far side; for the event loop */
+	int opened_fd;		 /* readable after the far side was opened; for the event loop */
 	char name[PTY_NAME_MAX]; /* of the far side */
 	size_t held_head, held_len;
 	uint8_t held[PTY_HELD_BYTES];
@@ -30,13 +29,13 @@ struct pty {
 /* 0 or -errno. The caller frees it with pty_close(). */
 int pty_open(struct pty **pty);
 
-/* Gives whoever is attached a moment to read what is on the way; NULL is fine. */
+/* Gives a reader a moment to read what is on the way; NULL is fine. */
 void pty_close(struct pty *pty);
 
-/* Whether somebody is attached. */
+/* Whether a reader is attached. */
 bool pty_is_attached(const struct pty *pty);
 
-/* Bytes taken, which are held if nobody is attached; -EAGAIN if whoever is attached is slow. */
+/* Bytes taken, which are held without a reader; -EAGAIN if the reader is slow. */
 ssize_t pty_write(struct pty *pty, const uint8_t *bytes, size_t len);
 
 /* Passes on what is held. True if nothing is left that could be passed on. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * When exits reach user space and when they leave it: what the run loop of the boot vCPU notes
- * while somebody watches, for a device that shows it to the guest (devices/timestamp.c). Nobody
- * does so unasked, because reading the clock twice is not free: watch() switches it on and off.
+ * for a device that shows it to the guest (devices/timestamp.c). Reading the clock twice is not
+ * free, so watch() switches it on and off.
  */
 #ifndef CORE_EXIT_CLOCK_H
 #define CORE_EXIT_CLOCK_H
@@ -22,14 +22,14 @@ struct exit_stamps {
 };
 
 struct exit_clock {
-	const struct exit_stamps *stamps; /* NULL: nobody notes anything */
+	const struct exit_stamps *stamps; /* NULL: nothing is noted */
 	/*
 	 * The boot vCPU's time stamp counter is the host's plus this, as far as KVM says; `related`
 	 * is false where it does not.
 	 */
 	bool related;
 	uint64_t offset;
-	/* From now on, or no longer. On a vCPU's thread; not called if stamps is NULL. */
+	/* Starts or stops the noting. On a vCPU's thread; not called if stamps is NULL. */
 	void (*watch)(void *ctx, bool on);
 	void *ctx;
 };

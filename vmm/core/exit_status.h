@@ -12,14 +12,13 @@
 #define VMM_CORE_EXIT_STATUS_H
 
 enum exit_status {
-	EXIT_STATUS_OK = 0,	      /* powered off, halted for good, or ended from the console */
-	EXIT_STATUS_USAGE = 2,	      /* bad usage or input; the guest has not started */
-	EXIT_STATUS_RESET = 4,	      /* the guest reset itself, with --on-reset exit */
-	EXIT_STATUS_TRIPLE_FAULT = 6, /* the guest shut down (KVM_EXIT_SHUTDOWN) */
-	EXIT_STATUS_EMULATION = 8,    /* KVM could not emulate an instruction */
-	EXIT_STATUS_UNKNOWN_EXIT =
-		10,	       /* an exit nobody expects, or KVM refused to enter the guest */
-	EXIT_STATUS_HOST = 12, /* something on the host failed while the guest ran */
+	EXIT_STATUS_OK = 0,	       /* powered off, halted for good, or ended from the console */
+	EXIT_STATUS_USAGE = 2,	       /* bad usage or input; the guest has not started */
+	EXIT_STATUS_RESET = 4,	       /* the guest reset itself, with --on-reset exit */
+	EXIT_STATUS_TRIPLE_FAULT = 6,  /* the guest shut down (KVM_EXIT_SHUTDOWN) */
+	EXIT_STATUS_EMULATION = 8,     /* KVM could not emulate an instruction */
+	EXIT_STATUS_UNKNOWN_EXIT = 10, /* an unexpected exit, or KVM refused to enter the guest */
+	EXIT_STATUS_HOST = 12,	       /* something on the host failed while the guest ran */
 };
 
 #endif

@@ -65,7 +65,7 @@ static bool is_ram(const struct gmem *mem, gpa_t at, size_t len)
 			return true;
 		len -= (size_t)run;
 		at = gpa_add(at, run);
-		if (at.addr == 0) /* RAM up to 2^64 does not go on at 0 */
+		if (at.addr == 0) /* RAM up to 2^64 does not continue at 0 */
 			return false;
 	}
 	return true;

@@ -34,7 +34,8 @@ static inline gpa_t gpa_add(gpa_t base, uint64_t offset)
 struct gmem_region {
 	gpa_t start;
 	uint64_t size_bytes;
-	uint8_t *hva; /* host-virtual address of `start`; mapped and unmapped by whoever added it */
+	uint8_t *hva; /* host-virtual address of `start`; mapped and unmapped by the caller of
+			 gmem_add() */
 };
 
 #define GMEM_MAX_REGIONS 4

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums the exit counters of several vCPUs while they go on counting. */
+/* Sums the exit counters of several vCPUs while they continue to count. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -118,7 +118,7 @@ static void enter_segments(struct kvm_sregs *sregs, const struct boot_entry *ent
 
 	sregs->cs = flat_segment(entry->code_selector, SEGMENT_CODE_RX_ACCESSED, entry->mode);
 	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
-	/* VM entry demands a busy TSS (Intel SDM vol. 3, 26.3.1.2); nobody switches through it. */
+	/* VM entry demands a busy TSS (Intel SDM vol. 3, 26.3.1.2); no task switch uses it. */
 	sregs->tr = (struct kvm_segment){
 		.limit = TSS_LIMIT,
 		.selector = entry->tss_selector,
@@ -200,7 +200,7 @@ int cpu_set_firmware_msrs(int vcpu_fd)
 
 /*
  * vcpu.rst 4.1: the guest's counter is (host_tsc * ratio >> bits) + offset. The ratio is 1 unless
- * somebody calls KVM_SET_TSC_KHZ (api.rst 4.55), which nobody does here.
+ * KVM_SET_TSC_KHZ (api.rst 4.55) is called, and tinyvmm does not call it.
  */
 int cpu_share_tsc(int vcpu_fd, uint64_t *offset)
 {

@@ -238,7 +238,7 @@ static int set_amd_topology(struct cpuid_table *table, const struct place *place
 	entry->edx = 0;
 
 	share_caches(table, LEAF_AMD_CACHE, place);
-	/* Without an answer here a guest goes on to leaf 0xb, which says the same. */
+	/* Without an answer here a guest continues with leaf 0xb, which says the same. */
 	cpuid_remove(table, LEAF_AMD_TOPOLOGY2);
 	return cpuid_raise_max_leaf(table, LEAF_AMD_TOPOLOGY);
 }

@@ -22,7 +22,8 @@
 #define HEADER_JUMP_AT	0x201u /* boot.rst: the header ends at 0x202 plus this byte */
 #define HEADER_MAX_END	0x290u /* what follows it in the zero page */
 
-/* 2.10 (Linux 2.6.31) brought init_size, without which nobody knows how much memory is enough. */
+/* 2.10 (Linux 2.6.31) brought init_size, without which it is not known how much memory is enough.
+ */
 #define PROTOCOL_MIN	    0x020au
 #define PROTOCOL_XLOADFLAGS 0x020cu
 #define LOADER_UNDEFINED    0xffu /* type_of_loader of those who have no number assigned */
