@@ -118,6 +118,22 @@ static void the_start_information_may_fill_its_room_to_the_last_byte(void **stat
 	f->image.start--;
 	assert_int_equal(plan(f, 0, 0), 0);
 	assert_int_equal(f->plan.handover.start, 0x100000);
+	f->image.start = 0x1000; /* between the image and the end of base memory */
+	f->image.end = 0x90000;
+	assert_int_equal(plan(f, 0, 0), 0);
+	assert_int_equal(f->plan.handover.start, 0x90000);
+	f->image.end++;
+	assert_int_equal(plan(f, 0, 0), 0);
+	assert_int_equal(f->plan.handover.start, 0x100000);
+	f->image.start = 0x10000; /* between the free low memory's edge and the image */
+	f->image.end = 0x9f000;
+	line[0xf000 - fixed] = '\0';
+	assert_int_equal(plan(f, 0, 0), 0);
+	assert_int_equal(f->plan.handover.start, 0x1000);
+	assert_int_equal(f->plan.handover.size_bytes, 0xf000);
+	f->image.start--;
+	assert_int_equal(plan(f, 0, 0), 0);
+	assert_int_equal(f->plan.handover.start, 0x100000);
 }
 
 /* Behind an image without room below 1 MiB it is part of what the modules stay above. */
@@ -177,11 +193,29 @@ static void modules_that_do_not_fit_together_say_so(void **state)
 	f->module[1].size_bytes++;
 	assert_int_equal(plan_modules(f, 0), -ENOMEM);
 	must_say(f, "--mem 64M: this image with its modules needs 65 MiB; use --mem 128M or more");
+	f->module[2].size_bytes = 1024 * MIB; /* behind the last one */
+	assert_int_equal(plan_modules(f, 0), -ENOMEM);
+	must_say(f, "needs 65 MiB");
+	f->modules.nr = 1;
+	f->module[0].size_bytes = 63 * MIB;
+	assert_int_equal(plan_modules(f, 0), -ENOMEM);
+	must_say(f, "this image with its modules needs 66 MiB");
+	f->module[0].is_initrd = true;
+	assert_int_equal(plan_modules(f, 0), -ENOMEM);
+	must_say(f, "this image with its --initrd needs 66 MiB");
+	f->modules.nr = 2;
+	assert_int_equal(plan_modules(f, 0), -ENOMEM);
+	must_say(f, "this image with its modules needs 88 MiB");
 	f->module[0].size_bytes = 3072 * MIB;
 	f->module[1].size_bytes = 1023 * MIB;
 	assert_int_equal(plan_modules(f, 0), -E2BIG);
-	must_say(f, "--module file: 4095 MiB do not fit between the image's end 0x201000");
+	must_say(f, "file: 4095 MiB do not fit between the image's end 0x201000");
+	must_say(f, "where this Multiboot image wants them; use a smaller file");
 	f->module[0].size_bytes++;
+	assert_int_equal(plan_modules(f, 0), -E2BIG);
+	must_say(f, "file: 3073 MiB are more than fit below 3 GiB");
+	f->module[0].size_bytes = 1;
+	f->module[1].size_bytes = 3072 * MIB + 1;
 	assert_int_equal(plan_modules(f, 0), -E2BIG);
 	must_say(f, "--module file: 3073 MiB are more than fit below 3 GiB");
 }
@@ -201,6 +235,9 @@ static void only_pvh_and_multiboot_images_take_modules(void **state)
 		must_say(f, "--module file: this ");
 		must_say(f, " takes no modules, only PVH and Multiboot images do; use --initrd");
 	}
+	f->modules.nr = 0;
+	add_module(f, true, NULL, 1, NULL);
+	add_module(f, false, NULL, 1, NULL);
 	for (uint16_t xloadflags = 0; xloadflags < 2; xloadflags++) {
 		make_bzimage(f);
 		put16(f->file + 0x236, xloadflags);
@@ -290,6 +327,8 @@ static void what_does_not_fit_names_option_numbers_and_remedy(void **state)
 		 "--mem 16M: this Linux bzImage (64-bit entry) needs 24 MiB; use --mem 32M or "
 		 "more"},
 		{24 * MIB - 1, 0, 0, -ENOMEM, "--mem 23M: this Linux bzImage"},
+		{24 * MIB, 0, 3 * MIB, -ENOMEM,
+		 "--mem 24M: this image with its device tree needs 28 MiB"},
 		{24 * MIB, 0, 1, -ENOMEM,
 		 "--mem 24M: this image with its device tree needs 25 MiB"},
 		{64 * MIB, 41 * MIB, 100, -ENOMEM,
@@ -312,6 +351,51 @@ static void what_does_not_fit_names_option_numbers_and_remedy(void **state)
 	}
 }
 
+/* Needs that are a whole number of MiB, half of one more, a power of two, and all below 3 GiB. */
+static void what_an_image_needs_is_rounded_up_to_MiB(void **state)
+{
+	static const struct {
+		uint32_t init_size;
+		const char *message;
+	} cases[] = {
+		{8 * MIB, "needs 24 MiB; use --mem 32M or more"},
+		{8 * MIB + MIB / 2, "needs 25 MiB; use --mem 32M or more"},
+		{16 * MIB, "needs 32 MiB; use --mem 32M or more"},
+		{16 * MIB + 1, "needs 33 MiB; use --mem 64M or more"},
+		{3056 * MIB, "needs 3072 MiB; use --mem 4096M or more"},
+		{3056 * MIB + 1, "needs 3073 MiB of RAM below 3 GiB, which no --mem gives"},
+	};
+	struct boot_fixture *f = *state;
+
+	fixture_board(f, 2 * MIB);
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		make_bzimage(f);
+		put32(f->file + 0x260, cases[i].init_size);
+		must_identify(f);
+		assert_int_equal(plan(f, 0, 0), -ENOMEM);
+		must_say(f, cases[i].message);
+	}
+}
+
+/* Low RAM ends where the last RAM below the hole ends, whatever else the map has. */
+static void only_ram_below_the_hole_is_room(void **state)
+{
+	static const struct board_range more[] = {
+		{96 * MIB, 32 * MIB, BOARD_RESERVED},
+		{MEMMAP_HOLE_START, 64 * MIB, BOARD_RAM},
+		{MEMMAP_HOLE_END, 64 * MIB, BOARD_RAM},
+		{0, 128 * MIB, BOARD_RAM}, /* behind the last one */
+	};
+	struct boot_fixture *f = *state;
+
+	make_bzimage(f);
+	must_identify(f);
+	memcpy(&f->board.range[f->board.nr_ranges], more, sizeof(more));
+	f->board.nr_ranges += 3;
+	assert_int_equal(plan(f, 0x1000, 0), 0);
+	assert_int_equal(f->plan.module[0].start, 64 * MIB - 0x1000);
+}
+
 static void an_initrd_that_only_the_kernels_limit_keeps_out_says_so(void **state)
 {
 	struct boot_fixture *f = *state;
@@ -325,6 +409,16 @@ static void an_initrd_that_only_the_kernels_limit_keeps_out_says_so(void **state
 	assert_int_equal(plan(f, 8 * MIB + 1, 100), -E2BIG);
 	must_say(f,
 		 "--initrd file: 9 MiB do not fit between the image's end 0x1800000 and 0x2000000");
+	must_say(f, "where this Linux bzImage (64-bit entry) wants it; use a smaller file");
+	put32(f->file + 0x22c, 0x1fffffe); /* the last page has to stay free */
+	must_identify(f);
+	assert_int_equal(plan(f, 8 * MIB, 100), -E2BIG);
+	must_say(f, "image's end 0x1800000 and 0x1fff000");
+	put32(f->file + 0x22c, 0x7ffffff); /* 128 MiB, to which it fits exactly, but for the RAM */
+	must_identify(f);
+	fixture_board(f, 64 * MIB);
+	assert_int_equal(plan(f, 104 * MIB, 0), -ENOMEM);
+	assert_int_equal(plan(f, 104 * MIB + 1, 0), -E2BIG);
 	put32(f->file + 0x22c, 0); /* below the kernel itself */
 	must_identify(f);
 	assert_int_equal(plan(f, 1, 100), -E2BIG);
@@ -388,6 +482,8 @@ int main(void)
 		boot_test(the_initrd_stays_within_the_kernels_limit),
 		boot_test(nothing_is_placed_below_1_MiB),
 		boot_test(what_does_not_fit_names_option_numbers_and_remedy),
+		boot_test(what_an_image_needs_is_rounded_up_to_MiB),
+		boot_test(only_ram_below_the_hole_is_room),
 		boot_test(an_initrd_that_only_the_kernels_limit_keeps_out_says_so),
 		boot_test(a_board_without_ram_for_images_is_too_small),
 		boot_test(a_command_line_has_the_length_that_the_kernel_accepts),

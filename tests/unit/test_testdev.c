@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -173,26 +175,75 @@ static void two_devices_share_nothing(void **state)
 	device_destroy(device);
 }
 
-static void a_flushed_page_keeps_its_bytes_and_can_be_written(void **state)
+/* A change of protection is what makes KVM forget a page, and what the host may refuse. */
+static struct {
+	unsigned int nr;
+	struct {
+		const void *at;
+		size_t len;
+		int protection;
+	} call[4];
+	bool refuses;
+} mprotect_fake;
+
+int mprotect(void *at, size_t len, int protection)
+{
+	unsigned int nr = mprotect_fake.nr++;
+
+	if (nr < NR_OF(mprotect_fake.call)) {
+		mprotect_fake.call[nr].at = at;
+		mprotect_fake.call[nr].len = len;
+		mprotect_fake.call[nr].protection = protection;
+	}
+	if (!mprotect_fake.refuses)
+		return (int)syscall(SYS_mprotect, at, len, protection);
+	errno = EACCES;
+	return -1;
+}
+
+static void a_flushed_page_changes_its_protection_and_nothing_else(void **state)
 {
 	struct world *world = *state;
 
 	memset(world->ram, 0x5a, RAM_BYTES);
 	for (uint32_t page = 0; page < RAM_BYTES; page += 4096) {
-		out(world, 0xe4, 4, page + 0x123);
-		for (unsigned int i = 0; i < 4096; i++)
-			assert_int_equal(world->ram[page + i], 0x5a);
+		memset(&mprotect_fake, 0, sizeof(mprotect_fake));
+		out(world, 0xe4, 4, page + (page == 0 ? 0 : 0xfff));
+		assert_int_equal(mprotect_fake.nr, 2);
+		for (unsigned int i = 0; i < 2; i++) {
+			assert_ptr_equal(mprotect_fake.call[i].at, world->ram + page);
+			assert_int_equal(mprotect_fake.call[i].len, 4096);
+		}
+		/* Readable and writable all the time: other vCPUs may be at it. */
+		assert_int_equal(mprotect_fake.call[0].protection,
+				 PROT_READ | PROT_WRITE | PROT_EXEC);
+		assert_int_equal(mprotect_fake.call[1].protection, PROT_READ | PROT_WRITE);
+		assert_int_equal(world->ram[page], 0x5a);
 		world->ram[page] = 0xa5;
 	}
+	assert_int_equal(world->fixture.log_limit.used, 0);
 }
 
 static void a_flush_outside_of_ram_does_nothing(void **state)
 {
 	struct world *world = *state;
 
+	memset(&mprotect_fake, 0, sizeof(mprotect_fake));
 	out(world, 0xe4, 4, RAM_BYTES);
 	out(world, 0xe4, 4, 0xfffff000);
-	out(world, 0xe7, 1, 0xff);
+	assert_int_equal(mprotect_fake.nr, 0);
+}
+
+static void a_flush_that_the_host_refuses_is_said(void **state)
+{
+	struct world *world = *state;
+
+	memset(&mprotect_fake, 0, sizeof(mprotect_fake));
+	mprotect_fake.refuses = true;
+	out(world, 0xe4, 4, 0x1000);
+	mprotect_fake.refuses = false;
+	assert_int_equal(mprotect_fake.nr, 1);
+	assert_int_equal(world->fixture.log_limit.used, 1);
 }
 
 /* What cannot be claimed is given back by the caller's destruction of the bus; nothing leaks. */
@@ -221,8 +272,9 @@ int main(void)
 		TEST(a_machine_without_interrupt_controllers_has_no_lines),
 		TEST(the_window_keeps_what_is_written_in_any_width),
 		TEST(two_devices_share_nothing),
-		TEST(a_flushed_page_keeps_its_bytes_and_can_be_written),
+		TEST(a_flushed_page_changes_its_protection_and_nothing_else),
 		TEST(a_flush_outside_of_ram_does_nothing),
+		TEST(a_flush_that_the_host_refuses_is_said),
 		TEST(a_place_that_is_taken_is_an_error),
 	};
 

@@ -126,19 +126,17 @@ static int check_modules(const struct boot_image *image, const struct boot_modul
 }
 
 /*
- * The lowest place within [from, to) for `size` bytes that keeps off the image. 0: there is none,
- * which is no place for anything.
+ * A place within [from, to) for `size` bytes that keeps off the image: its beginning, or else
+ * behind the image. 0: there is none, which is no place for anything. What is added here is below 4
+ * GiB.
  */
 static uint64_t place_beside_image(const struct boot_image *image, uint64_t from, uint64_t to,
 				   uint64_t size)
 {
-	if (size <= to - from && (image->start >= from + size || image->end <= from))
-		return from;
-	if (image->end >= to)
-		return 0;
-	if (from < image->end)
-		from = boot_align_up(image->end, BOOT_PAGE_SIZE);
-	return from < to && size <= to - from ? from : 0;
+	bool is_free = image->start >= from + size || image->end <= from;
+	uint64_t at = is_free ? from : boot_align_up(image->end, BOOT_PAGE_SIZE);
+
+	return at + size <= to ? at : 0;
 }
 
 /*
@@ -160,13 +158,10 @@ static void place_handover(const struct boot_image *image, struct boot_place *ha
 	*floor = boot_align_up(*floor + size, BOOT_PAGE_SIZE);
 }
 
-/*
- * Takes `size` bytes, page-aligned, off the top of [floor, *top). The caller has checked that `top`
- * is not below `floor`.
- */
+/* Takes `size` bytes, at most 3 GiB, off the top of [floor, *top), on pages of their own. */
 static bool take_top(uint64_t floor, uint64_t *top, uint64_t size)
 {
-	if (size > *top - floor || boot_align_down(*top - size, BOOT_PAGE_SIZE) < floor)
+	if (floor + size > *top)
 		return false;
 	*top = boot_align_down(*top - size, BOOT_PAGE_SIZE);
 	return true;
@@ -184,7 +179,7 @@ static int no_place_for_module(const struct boot_image *image, const struct boar
 
 	for (unsigned int m = 0; m < modules->nr; m++)
 		all += boot_align_up(modules->module[m].size_bytes, BOOT_PAGE_SIZE);
-	if (limit < floor || all > limit - floor)
+	if (floor + all > limit)
 		return err_set(
 			err, -E2BIG,
 			"%s %s: %" PRIu64 " MiB do not fit between the image's end 0x%" PRIx64
@@ -210,7 +205,7 @@ static int place_modules(const struct boot_image *image, const struct board *boa
 	for (unsigned int i = modules->nr; i-- > 0;) {
 		uint64_t size = modules->module[i].size_bytes;
 
-		if (top < floor || !take_top(floor, &top, size))
+		if (!take_top(floor, &top, size))
 			return no_place_for_module(image, board, modules, i, floor, fdt_bytes, err);
 		plan->module[i] = (struct boot_place){top, size};
 	}
