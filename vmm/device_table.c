@@ -9,6 +9,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
+#include "devices/pci_host.h"
 #include "devices/post.h"
 #include "devices/power.h"
 #include "devices/rtc.h"
@@ -65,6 +66,7 @@ static const struct chip_row chip_rows[] = {
 	{"i8042 (reset only)", PORT_I8042, NO_GSI, i8042_create, false},
 	{"CMOS clock", PORT_RTC, NO_GSI, rtc_create, false},
 	{"POST code", PORT_POST, NO_GSI, post_create, false},
+	{"PCI host bridge", PORT_PCI, NO_GSI, pci_host_create, false},
 	{"debug console", PORT_DEBUGCON, NO_GSI, debugcon_create, false},
 	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, debug_exit_create, false},
 	{"ACPI sleep and reset", PORT_POWER, NO_GSI, create_power, false},

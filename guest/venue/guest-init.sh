@@ -130,6 +130,12 @@ step_demo() {
 	done
 }
 
+# What the kernel calls an error or worse: raw, a line begins with its level, as in "<3>".
+step_errors() {
+	say messages "$(dmesg -r | wc -l)"
+	dmesg -r | sed -n 's/^<[0-3]>/@error /p'
+}
+
 # Waits until a line comes in over the console, and repeats it.
 step_wait() {
 	say ready

@@ -19,10 +19,21 @@ boots() {
 	same "different words among four of them" "$(said rng_differs)" 4
 }
 
+# Of what the kernel calls an error, what the machine is to blame for.
+calls_nothing_an_error() {
+	linux "$1" errors --cpus 2
+	powered_off
+	within "the messages of the kernel" "$(said messages)" 100 10000
+	same "the first error of the kernel" "$(said error | head -n 1)" ""
+}
+
 for kernel in cloud/bzImage cloud/vmlinux standard/bzImage standard/vmlinux; do
 	for cpus in 1 2 8; do
 		for mib in 512 5120; do
 			it "boots $kernel with $cpus vCPUs and $mib MiB" boots "$kernel" "$cpus" "$mib"
 		done
 	done
+done
+for kernel in cloud/bzImage standard/vmlinux; do
+	it "$kernel finds nothing in the machine that it calls an error" calls_nothing_an_error "$kernel"
 done
