@@ -8,6 +8,7 @@
 
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
+#include "devices/ged.h"
 #include "devices/i8042.h"
 #include "devices/pci_host.h"
 #include "devices/post.h"
@@ -69,6 +70,7 @@ static const struct chip_row chip_rows[] = {
 	{"PCI host bridge", PORT_PCI, NO_GSI, pci_host_create, false},
 	{"debug console", PORT_DEBUGCON, NO_GSI, debugcon_create, false},
 	{"debug exit", PORT_DEBUG_EXIT, NO_GSI, debug_exit_create, false},
+	{"ACPI power button", PORT_BUTTON, GSI_BUTTON, ged_create, false},
 	{"ACPI sleep and reset", PORT_POWER, NO_GSI, create_power, false},
 	{"time stamps of exits", PORT_TIMESTAMP, NO_GSI, timestamp_create, false},
 	{"test device", PORT_TESTDEV, NO_GSI, create_testdev, true},
@@ -151,6 +153,7 @@ static const struct virtio_row virtio_rows[] = {
 
 #define NR_VIRTIO NR_OF(virtio_rows)
 
+_Static_assert(BUTTON_LISTENS == GED_LISTENS, "the DSDT and the device agree");
 _Static_assert(MEMMAP_VIRTIO_SLOT == VIRTIO_MMIO_SLOT_BYTES, "the map and the transport agree");
 _Static_assert(NR_CHIPS + MEMMAP_MAX_SLOTS <= DEVICE_TABLE_MAX, "devices fit into the table");
 

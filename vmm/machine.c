@@ -11,13 +11,13 @@
 
 #include "vmm/describe.h"
 #include "vmm/device_table.h"
+#include "vmm/ending.h"
 #include "vmm/core/exit_status.h"
 #include "vmm/core/parse.h"
 #include "guest/abi.h"
 #include "vmm/host/cpus.h"
 #include "vmm/host/memory.h"
 #include "vmm/kvm/stats.h"
-#include "vmm/signals.h"
 #include "vmm/vcpu.h"
 #include "vmm/x86/cpu.h"
 
@@ -37,7 +37,8 @@ struct machine {
 	struct vcpu *vcpu;
 	unsigned int nr_vcpus; /* created */
 	struct boot_entry entry;
-	struct ev_source signals;
+	struct button button;
+	struct ending ending;
 
 	pthread_mutex_t lock; /* around what follows */
 	bool ended;
@@ -55,6 +56,7 @@ static void end_machine(struct machine *machine, struct machine_end end)
 	if (!machine->ended) {
 		machine->ended = true;
 		machine->end = end;
+		machine->end.reset &= !ending_is_asked(&machine->ending);
 		vcpus_stop(&machine->shared);
 	}
 	pthread_mutex_unlock(&machine->lock);
@@ -102,14 +104,9 @@ static void on_vcpu_halted(void *ctx)
 		end_machine(machine, (struct machine_end){.status = EXIT_STATUS_OK});
 }
 
-static void on_signal(void *ctx, uint32_t epoll_events)
+static void on_signal_end(void *ctx, int signal_number)
 {
-	struct machine *machine = ctx;
-	int signal_number = signals_take(machine->signals.fd);
-
-	(void)epoll_events;
-	if (signal_number != 0)
-		end_machine(machine, (struct machine_end){.signal = signal_number});
+	end_machine(ctx, (struct machine_end){.signal = signal_number});
 }
 
 /* ---- memory ------------------------------------------------------------------------------ */
@@ -271,6 +268,7 @@ static int create_devices(struct machine *machine, struct err *err)
 		.loop = machine->loop,
 		.console = console_chario(parts->backends->console),
 		.end = {.report = on_guest_end, .ctx = machine},
+		.button = &machine->button,
 		.clock = machine->clock,
 		.log = parts->log,
 	};
@@ -286,13 +284,15 @@ static int create_loop(struct machine *machine, struct err *err)
 {
 	int ret = evloop_create(&machine->loop);
 
-	if (ret == 0) {
-		machine->signals = (struct ev_source){.fd = machine->parts->signal_fd,
-						      .ready = on_signal,
-						      .ctx = machine,
-						      .urgent = true};
-		ret = evloop_add(machine->loop, &machine->signals, EPOLLIN);
-	}
+	machine->ending = (struct ending){
+		.button = &machine->button,
+		.grace_s = machine->parts->config->grace_s,
+		.log = machine->parts->log,
+		.end = on_signal_end,
+		.ctx = machine,
+	};
+	if (ret == 0)
+		ret = ending_start(&machine->ending, machine->loop, machine->parts->signal_fd);
 	if (ret < 0)
 		return err_set(err, ret, "cannot create the event loop: %s", strerror(-ret));
 	return 0;
@@ -368,6 +368,7 @@ void machine_destroy(struct machine *machine)
 		return;
 	while (machine->nr_devices > 0)
 		device_destroy(machine->device[--machine->nr_devices]);
+	ending_stop(&machine->ending);
 	evloop_destroy(machine->loop);
 	while (machine->nr_vcpus > 0)
 		vcpu_destroy(&machine->vcpu[--machine->nr_vcpus]);

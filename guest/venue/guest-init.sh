@@ -161,6 +161,22 @@ step_hang() {
 	while :; do sleep 1; done
 }
 
+# Writes to a disk until the power button is pressed, and then puts everything in order.
+step_power_button() {
+	mount -t ext4 /dev/vda /mnt || return
+	until [ -e /tmp/stop ]; do
+		dd if=/dev/urandom of=/mnt/file bs=64k count=16 2>/dev/null
+		mv /mnt/file /mnt/file.old
+	done &
+	say ready
+	# A struct input_event; what waits for it is all that an acpid would be here.
+	dd if=/dev/input/event0 of=/tmp/event bs=24 count=1 2>/dev/null
+	say pressed "$(od -An -tu2 -j16 -N6 /tmp/event | tr -s ' ')"
+	: >/tmp/stop
+	wait
+	umount /mnt && say unmounted
+}
+
 step_panic() {
 	echo c >/proc/sysrq-trigger
 }

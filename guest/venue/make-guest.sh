@@ -23,5 +23,5 @@ chmod 755 "$root/init"
 place "$(command -v lscpu)" bin/lscpu
 libraries "$(command -v lscpu)"
 modules virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net virtio-rng \
-	crc16 crc32c_generic mbcache jbd2 ext4
+	crc16 crc32c_generic mbcache jbd2 ext4 button evdev
 pack "$build/guest/venue/linux-$2.cpio"

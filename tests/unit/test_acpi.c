@@ -419,6 +419,17 @@ static void dsdt_describes_the_devices(void **state)
 				    "0x08, // Length\n)\n"
 				    "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, )"
 				    " { 0x00000004, }"));
+	assert_true(iasl_says(text, "Device (PWRB) { Name (_HID, EisaId (\"PNP0C0C\")"));
+	assert_true(iasl_says(text, "Device (GED) { Name (_HID, \"ACPI0013\""));
+	assert_true(iasl_says(text, "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, )"
+				    " { 0x00000009, }"));
+	assert_true(iasl_says(text, "OperationRegion (REGS, SystemIO, 0x0604, One) "
+				    "Field (REGS, ByteAcc, NoLock, WriteAsZeros) { EVTS, 8 }"));
+	assert_true(iasl_says(text, "Method (_INI, 0, Serialized) // _INI: Initialize\n"
+				    "{ EVTS = One }"));
+	assert_true(iasl_says(text,
+			      "Method (_EVT, 1, Serialized) // _EVT: Event\n"
+			      "{ If (EVTS) { Notify (\\_SB.PWRB, 0x80) // Status Change\n} }"));
 	assert_true(iasl_says(text, "Device (RTC) { Name (_HID, EisaId (\"PNP0B00\")"));
 	assert_true(iasl_says(text,
 			      "Device (VIO0) { Name (_HID, \"LNRO0005\") // _HID: Hardware ID\n"
@@ -458,6 +469,8 @@ static void dsdt_of_the_least_machine(void **state)
 	assert_false(iasl_says(text, "COM1"));
 	assert_false(iasl_says(text, "ACPI0007"));
 	assert_false(iasl_says(text, "Interrupt ("));
+	assert_false(iasl_says(text, "PWRB"));
+	assert_false(iasl_says(text, "GED"));
 	assert_true(iasl_says(text, "Device (VIO0)"));
 	assert_false(iasl_says(text, "Device (VIO1)"));
 	free(text);

@@ -216,6 +216,32 @@ static void package_lengths_take_one_to_four_bytes(void **state)
 	free(bytes);
 }
 
+/* 20.2.5.2: OpRegion 5b 80, Field 5b 81, Method 14, Notify 86, If a0; 20.2.5.4: Store 70. */
+static void code_of_an_event_is_encoded(void **state)
+{
+	uint8_t bytes[128];
+	struct aml aml;
+
+	(void)state;
+	aml_init(&aml, bytes, sizeof(bytes));
+	aml_io_byte(&aml, "REGS", "EVTS", 0x604);
+	assert_aml(&aml, "\x5b\x80REGS\x01\x0b\x04\x06\x01"
+			 "\x5b\x81\x0bREGS\x41"
+			 "EVTS\x08");
+	aml_init(&aml, bytes, sizeof(bytes));
+	aml_begin_method(&aml, "_EVT", 1);
+	aml_store(&aml, "EVTS", 1);
+	aml_begin_if(&aml, "EVTS");
+	aml_notify(&aml, "\\_SB.PWRB", 0x80);
+	aml_end(&aml);
+	aml_end(&aml);
+	assert_aml(&aml, "\x14\x1f_EVT\x09"
+			 "\x70\x01"
+			 "EVTS"
+			 "\xa0\x12"
+			 "EVTS\x86\\\x2e_SB_PWRB\x0a\x80");
+}
+
 static void build_sample(struct aml *aml)
 {
 	aml_begin_scope(aml, "\\_SB");
@@ -226,6 +252,12 @@ static void build_sample(struct aml *aml)
 	aml_io(aml, 0x600, 4);
 	aml_memory32(aml, 0xd0000000, 0x1000);
 	aml_interrupt(aml, 300);
+	aml_end(aml);
+	aml_io_byte(aml, "REGS", "EVTS", 0x604);
+	aml_begin_method(aml, "_EVT", 1);
+	aml_begin_if(aml, "EVTS");
+	aml_notify(aml, "\\_SB.DEV0", 0x80);
+	aml_end(aml);
 	aml_end(aml);
 	aml_end(aml);
 	aml_end(aml);
@@ -311,6 +343,7 @@ int main(void)
 		cmocka_unit_test(resources_are_a_buffer_of_descriptors),
 		cmocka_unit_test(an_empty_template_has_an_end_tag),
 		cmocka_unit_test(package_lengths_take_one_to_four_bytes),
+		cmocka_unit_test(code_of_an_event_is_encoded),
 		cmocka_unit_test(overflow_is_latched),
 		cmocka_unit_test(iasl_reads_it),
 	};

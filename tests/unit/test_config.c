@@ -67,6 +67,7 @@ static void only_the_kernel_is_required(void **state)
 	assert_int_equal(config->pit, TRI_AUTO);
 	assert_false(config->stats);
 	assert_false(config->restart_on_reset);
+	assert_int_equal(config->grace_s, 8);
 	assert_int_equal(config->log_level, LOG_WARN);
 	assert_false(config->dry_run);
 }
@@ -76,7 +77,7 @@ static void every_option_has_its_place(void **state)
 	const struct config *config = parse(
 		*state,
 		"-k vmlinux -i initrd -a quiet --console none --irqchip kernel --pit on --testdev "
-		"--stats=out.json --on-reset restart --log debug --dry-run");
+		"--stats=out.json --on-reset restart --grace 0 --log debug --dry-run");
 
 	assert_string_equal(config->kernel, "vmlinux");
 	assert_string_equal(config->initrd, "initrd");
@@ -88,6 +89,7 @@ static void every_option_has_its_place(void **state)
 	assert_true(config->stats);
 	assert_string_equal(config->stats_path, "out.json");
 	assert_true(config->restart_on_reset);
+	assert_int_equal(config->grace_s, 0);
 	assert_int_equal(config->log_level, LOG_DEBUG);
 	assert_true(config->dry_run);
 

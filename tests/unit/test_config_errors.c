@@ -61,6 +61,10 @@ static void options_that_are_none_get_the_nearest_one(void **state)
 	refuse("--dry-run=yes", "--dry-run=yes: takes no value; write --dry-run");
 }
 
+#define GRACE_REMEDY                                                                               \
+	"not a number of seconds up to 86400; write --grace 10, or --grace 0 to end the guest at " \
+	"once"
+
 static void values_out_of_place_are_named_with_the_remedy(void **state)
 {
 	static const struct {
@@ -70,6 +74,9 @@ static void values_out_of_place_are_named_with_the_remedy(void **state)
 		{"--irqchip kernel|none", "--irqchip kernel|none: takes one of kernel|none"},
 		{"--pit yes", "--pit yes: takes one of on|off"},
 		{"--pit ''", "--pit : takes one of on|off"},
+		{"--grace -1", "--grace -1: " GRACE_REMEDY},
+		{"--grace 86401", "--grace 86401: " GRACE_REMEDY},
+		{"--grace 1.5", "--grace 1.5: " GRACE_REMEDY},
 		{"--on-reset reboot", "--on-reset reboot: takes one of exit|restart"},
 		{"--log all", "--log all: takes one of error|warn|info|debug"},
 		{"--rng=on", "--rng=on: takes \"off\" or nothing; write --rng or --rng=off"},

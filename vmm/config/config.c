@@ -170,6 +170,18 @@ static int parse_on_reset(struct config *config, const char *value, struct err *
 	return 0;
 }
 
+static int parse_grace(struct config *config, const char *value, struct err *err)
+{
+	int ret = parse_uint(value, 0, CONFIG_GRACE_MAX_S, &config->grace_s);
+
+	if (ret < 0)
+		return err_set(err, -EINVAL,
+			       "--grace %s: not a number of seconds up to %d; write --grace 10, or "
+			       "--grace 0 to end the guest at once",
+			       value, CONFIG_GRACE_MAX_S);
+	return 0;
+}
+
 static int parse_log(struct config *config, const char *value, struct err *err)
 {
 	if (log_parse_level(value, &config->log_level) != 0)
@@ -242,6 +254,11 @@ static const struct option_row rows[] = {
 	 parse_stats},
 	{"on-reset", 0, ON_RESET_CHOICES, "what a reset by the guest does (default exit)",
 	 parse_on_reset},
+	{"grace", 0, "SECONDS",
+	 "how long a guest may take to switch itself off after SIGTERM, SIGINT or SIGHUP, which "
+	 "press "
+	 "its power button (default 8; 0: end it at once)",
+	 parse_grace},
 	{"log", 0, LOG_CHOICES, "how much to say on stderr (default warn)", parse_log},
 	{"dry-run", 0, NULL, "print the machine that would be built, and do not start it",
 	 parse_dry_run},
@@ -412,6 +429,7 @@ int config_parse(struct config *config, int argc, char **argv, struct err *err)
 	*config = (struct config){
 		.cpus = {.nr = 1},
 		.mem = {.size_bytes = 512ull << 20, .node = -1},
+		.grace_s = CONFIG_GRACE_DEFAULT_S,
 		.log_level = LOG_WARN,
 	};
 	ret = parse_argv(config, argc, argv, err);

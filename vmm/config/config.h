@@ -27,6 +27,13 @@
 #define CONFIG_MAX_DISKS 12
 #define CONFIG_MAX_NETS	 12
 
+/*
+ * --grace: by default less than the ten seconds after which container engines follow a SIGTERM by
+ * SIGKILL, so that the disks are still flushed.
+ */
+#define CONFIG_GRACE_DEFAULT_S 8
+#define CONFIG_GRACE_MAX_S     86400
+
 enum tristate { TRI_AUTO, TRI_OFF, TRI_ON };
 
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
@@ -53,6 +60,7 @@ struct config {
 	bool stats;
 	const char *stats_path; /* or NULL: a table on stderr */
 	bool restart_on_reset;
+	unsigned int grace_s; /* 0: none */
 	enum log_level log_level;
 	bool dry_run;
 };

@@ -68,8 +68,9 @@ static void print_statuses(FILE *to)
 	for (i = 0; i < NR_OF(statuses); i++)
 		fprintf(to, "  %3d  %s\n", statuses[i].status, statuses[i].meaning);
 	fputs("  odd  the guest wrote V to the debug-exit port: (V << 1 | 1) & 255\n"
-	      "Ended by SIGINT, SIGTERM or SIGHUP it dies by that signal (in a shell: 130, 143, "
-	      "129).\n",
+	      "Where SIGINT, SIGTERM or SIGHUP had to end the guest, tinyvmm dies by that signal "
+	      "(in "
+	      "a\nshell: 130, 143, 129).\n",
 	      to);
 }
 

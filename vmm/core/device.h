@@ -12,6 +12,7 @@
 #define CORE_DEVICE_H
 
 #include "vmm/core/bus.h"
+#include "vmm/core/button.h"
 #include "vmm/core/chario.h"
 #include "vmm/core/doorbell.h"
 #include "vmm/core/evloop.h"
@@ -31,6 +32,7 @@ struct device_env {
 	struct evloop *loop;
 	const struct chario_host *console; /* where the guest's output goes; outlives the device */
 	struct guest_end end;
+	struct button *button; /* for the device that is the power button to fill in */
 	struct exit_clock clock;
 	const struct log *log;
 	struct log_limit *log_limit; /* for what a guest can cause; outlives a reset */

@@ -5,7 +5,8 @@
  * guest and its hypervisor cannot be mistaken for each other. docs/tinyvmm.1 and --help list the
  * same.
  *
- * Ended by SIGINT, SIGTERM or SIGHUP, tinyvmm ends the guest in order and then dies by that signal,
+ * SIGINT, SIGTERM and SIGHUP press the guest's power button (vmm/ending.h); a guest that switches
+ * itself off in time has status 0 as ever. If it is ended instead, tinyvmm dies by that signal,
  * which a shell shows as 130, 143 or 129. Ended from the console (Ctrl-A x) it reports success.
  */
 #ifndef VMM_CORE_EXIT_STATUS_H

@@ -64,6 +64,7 @@
 #define PORT_SERIAL	    0x3f8  /* 8 ports */
 #define PORT_PCI	    0xcf8 /* 8 ports: the configuration's address and data */
 #define PORT_POWER	    0x600  /* 4 ports: sleep control, sleep status, reset, (unused) */
+#define PORT_BUTTON	    0x604 /* the power button's events */
 #define PORT_TIMESTAMP	    0x608  /* 12 ports */
 #define PORT_TESTDEV_LINES  0x2000 /* 24 ports */
 #define POWER_NR_PORTS	    4
@@ -72,6 +73,7 @@
 #define POWER_RESET	    2
 #define POWER_RESET_VALUE   1 /* what the FADT tells the guest to write */
 #define POWER_S5_TYPE	    5 /* SLP_TYP of the \_S5 object */
+#define BUTTON_LISTENS	    1 /* what a guest writes that wants to hear of the button */
 
 /*
  * Interrupts: global system interrupt numbers, which are I/O APIC pins. 0 is the timer, 1 the
@@ -81,6 +83,7 @@
 #define PIC_MASTER_BASE	 0x08 /* their vectors, as a BIOS has them */
 #define PIC_SLAVE_BASE	 0x70
 #define GSI_SERIAL	 4
+#define GSI_BUTTON	 9 /* where a PC has its ACPI interrupt */
 #define GSI_VIRTIO_FIRST 10
 #define GSI_VIRTIO_LAST	 23
 #define MEMMAP_MAX_SLOTS (GSI_VIRTIO_LAST - GSI_VIRTIO_FIRST + 1)

@@ -22,13 +22,60 @@ triple_faults() {
 
 restarts() {
 	truncate -s 1M /tmp/disk.img
-	linux_start cloud/vmlinux wait,reboot --on-reset restart --disk /tmp/disk.img
+	linux_start cloud/vmlinux wait,reboot --on-reset restart --grace 0 --disk /tmp/disk.img
 	await @ready $out
 	type_line again 1
 	await @ready $out 2
 	type_line again 2
 	await @ready $out 3
 	contains "the console" $out "@heard again 2"
+	kill -TERM $pid
+	finish
+	same "the exit status" $status 143
+	quiet
+}
+
+# clean DEVICE: whether its ext4 was unmounted, so that nothing is left in the journal
+clean() {
+	e2fsck -fn "$1" >/tmp/e2fsck 2>&1 || fail "e2fsck finds $(tail -n 3 /tmp/e2fsck | tr '\n' ' ')"
+	! grep -q "recover" /tmp/e2fsck || fail "the journal has to be replayed"
+}
+
+powers_down() {
+	signal=$1
+	linux_start cloud/vmlinux power_button --disk /dev/vda --cpus 2
+	await @ready $out
+	sleep 1 # there is something to lose by now
+	kill -"$signal" $pid
+	finish
+	same "what the guest heard: EV_KEY, KEY_POWER, down" "$(said pressed)" " 1 116 1"
+	grep -q @unmounted $out || fail "the guest did not unmount its disk"
+	powered_off
+	clean /dev/vda
+}
+
+is_ended_after_its_grace() {
+	linux_start cloud/vmlinux hang --grace 2
+	await @ready $out
+	kill -TERM $pid
+	finish
+	same "the exit status" $status 143
+	contains "tinyvmm's words" $err "within 2 s"
+}
+
+second_signal_ends() {
+	linux_start cloud/vmlinux hang --grace 3600 --log info
+	await @ready $out
+	kill -TERM $pid
+	await "power button is pressed" $err
+	kill -INT $pid
+	finish
+	same "the exit status" $status 130
+}
+
+has_no_grace() {
+	linux_start cloud/vmlinux hang --grace 0
+	await @ready $out
 	kill -TERM $pid
 	finish
 	same "the exit status" $status 143
@@ -123,6 +170,11 @@ it "a guest's reset by the keyboard controller (reboot=k) ends tinyvmm with stat
 it "a panic with panic=-1 is a reset: status 4, and the console has its message" panics
 it "a triple fault ends tinyvmm with status 6 and a register dump" triple_faults
 it "--on-reset restart begins a new life, as often as it takes" restarts
+it "SIGTERM lets a guest that writes to ext4 switch itself off in order: status 0, a clean journal" powers_down TERM
+it "SIGINT does the same" powers_down INT
+it "a guest that does not switch itself off is ended after its --grace, with status 143" is_ended_after_its_grace
+it "a second signal ends the guest at once, by that signal" second_signal_ends
+it "with --grace 0 the first signal ends the guest" has_no_grace
 it "the console loses no byte in either direction" loses_no_byte
 it "--console file=PATH takes what the guest prints" writes_console_to_a_file
 it "--console pty names its far side and serves it" serves_a_pty

@@ -53,6 +53,34 @@ static void add_virtio_slot(const struct board *board, struct aml *aml, unsigned
 	aml_end(aml);
 }
 
+/*
+ * 5.6.9: the interrupt of a generic event device runs its _EVT method, which asks a register what
+ * has happened (devices/ged.c). 4.8.3.1: of a button that is a device, 0x80 says that it was
+ * pressed. _INI runs when the guest finds the device, and says that there is somebody to press it
+ * for.
+ */
+static void add_power_button(const struct board *board, struct aml *aml)
+{
+	aml_begin_device(aml, "PWRB");
+	aml_name_eisa_id(aml, "_HID", "PNP0C0C");
+	aml_end(aml);
+	aml_begin_device(aml, "GED");
+	aml_name_string(aml, "_HID", "ACPI0013");
+	aml_begin_resources(aml, "_CRS");
+	add_interrupt(board, aml, GSI_BUTTON);
+	aml_end(aml);
+	aml_io_byte(aml, "REGS", "EVTS", PORT_BUTTON);
+	aml_begin_method(aml, "_INI", 0);
+	aml_store(aml, "EVTS", BUTTON_LISTENS);
+	aml_end(aml);
+	aml_begin_method(aml, "_EVT", 1);
+	aml_begin_if(aml, "EVTS");
+	aml_notify(aml, "\\_SB.PWRB", 0x80);
+	aml_end(aml);
+	aml_end(aml);
+	aml_end(aml);
+}
+
 /* 8.4: each processor of the MADT is a device too, with the same _UID. */
 static void add_cpu(struct aml *aml, unsigned int cpu)
 {
@@ -79,6 +107,8 @@ void acpi_dsdt_body(const struct board *board, struct aml *aml)
 	if (board->has_serial)
 		add_serial(board, aml);
 	add_rtc(aml);
+	if (board->has_irqchip)
+		add_power_button(board, aml);
 	for (unsigned int slot = 0; slot < board->nr_slots; slot++)
 		add_virtio_slot(board, aml, slot);
 	/* Three digits name 4096 processors; the MADT has them only with interrupt controllers. */

@@ -18,8 +18,14 @@ enum {
 	OP_SCOPE = 0x10,
 	OP_BUFFER = 0x11,
 	OP_PACKAGE = 0x12,
+	OP_METHOD = 0x14,
 	OP_EXT = 0x5b,
+	OP_EXT_REGION = 0x80,
+	OP_EXT_FIELD = 0x81,
 	OP_EXT_DEVICE = 0x82,
+	OP_STORE = 0x70,
+	OP_NOTIFY = 0x86,
+	OP_IF = 0xa0,
 };
 
 /* 20.2.2 */
@@ -274,4 +280,59 @@ void aml_interrupt(struct aml *aml, uint32_t gsi)
 	append_byte(aml, 1 << 0 | 1 << 1); /* consumer, edge; active-high and exclusive are zeros */
 	append_byte(aml, 1);		   /* number of interrupts */
 	append_le(aml, gsi, 4);
+}
+
+#define METHOD_SERIALIZED 0x08
+
+void aml_begin_method(struct aml *aml, const char *path, uint8_t nr_args)
+{
+	append_byte(aml, OP_METHOD);
+	begin(aml, false);
+	append_path(aml, path);
+	append_byte(aml, nr_args | METHOD_SERIALIZED);
+}
+
+#define SPACE_IO    0x01
+#define FIELD_BYTES 0x01 /* 20.2.5.2: accessed by bytes, without a lock ... */
+#define FIELD_ZEROS 0x40 /* ... and with zeros for what a write leaves out, so never read before \
+			  */
+#define BITS_OF_A_FIELD 8
+
+void aml_io_byte(struct aml *aml, const char *region, const char *path, uint16_t port)
+{
+	append_byte(aml, OP_EXT);
+	append_byte(aml, OP_EXT_REGION);
+	append_path(aml, region);
+	append_byte(aml, SPACE_IO);
+	aml_integer(aml, port);
+	aml_integer(aml, 1);
+	append_byte(aml, OP_EXT);
+	append_byte(aml, OP_EXT_FIELD);
+	begin(aml, false);
+	append_path(aml, region);
+	append_byte(aml, FIELD_BYTES | FIELD_ZEROS);
+	append_path(aml, path);
+	append_byte(aml, BITS_OF_A_FIELD); /* a length as that of a package */
+	aml_end(aml);
+}
+
+void aml_store(struct aml *aml, const char *path, uint64_t value)
+{
+	append_byte(aml, OP_STORE);
+	aml_integer(aml, value);
+	append_path(aml, path);
+}
+
+void aml_begin_if(struct aml *aml, const char *path)
+{
+	append_byte(aml, OP_IF);
+	begin(aml, false);
+	append_path(aml, path);
+}
+
+void aml_notify(struct aml *aml, const char *object, uint64_t value)
+{
+	append_byte(aml, OP_NOTIFY);
+	append_path(aml, object);
+	aml_integer(aml, value);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small assembler for ACPI Machine Language (ACPI 6.5, chapter 20): just what describes devices
- * that neither move nor change, so names and resources but no code.
+ * that neither move nor change, so names and resources, and of code what tells of an event.
  *
  * Bytes are appended to a buffer of the caller's. What does not fit sets `overflow` and is dropped
  * from then on, so a caller checks once, at the end. What is opened by an aml_begin_*() is closed
@@ -57,6 +57,17 @@ void aml_memory32(struct aml *aml, uint32_t base, uint32_t size_bytes);
 void aml_io(struct aml *aml, uint16_t base, uint8_t nr_ports);
 /* Consumed, edge-triggered, active-high, exclusive. */
 void aml_interrupt(struct aml *aml, uint32_t gsi);
+
+/* A method (20.2.5.2) of `nr_args` arguments, run by one thread at a time. Its code follows. */
+void aml_begin_method(struct aml *aml, const char *path, uint8_t nr_args);
+
+/* A byte of I/O space at `port`, called `path`; `region` is the name of its operation region. */
+void aml_io_byte(struct aml *aml, const char *region, const char *path, uint16_t port);
+
+/* Code: path = value; if (path) { what follows }; Notify (object, value). */
+void aml_store(struct aml *aml, const char *path, uint64_t value);
+void aml_begin_if(struct aml *aml, const char *path);
+void aml_notify(struct aml *aml, const char *object, uint64_t value);
 
 /* Closes what was opened last. */
 void aml_end(struct aml *aml);
