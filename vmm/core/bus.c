@@ -93,6 +93,25 @@ static void write_bytes(const struct bus *bus, uint64_t addr, const uint8_t *dat
 	}
 }
 
+/* memcpy(3) with a size that the compiler knows, which is one instruction and not a call. */
+static inline void copy_value(void *to, const void *from, unsigned int size)
+{
+	switch (size) {
+	case 1:
+		memcpy(to, from, 1);
+		break;
+	case 2:
+		memcpy(to, from, 2);
+		break;
+	case 4:
+		memcpy(to, from, 4);
+		break;
+	default:
+		memcpy(to, from, 8);
+		break;
+	}
+}
+
 void bus_read(const struct bus *bus, uint64_t addr, void *data, unsigned int size, uint32_t count)
 {
 	const struct bus_region *region = find_whole(bus, addr, size);
@@ -103,7 +122,7 @@ void bus_read(const struct bus *bus, uint64_t addr, void *data, unsigned int siz
 			uint64_t value =
 				region->ops->read(region->device, addr - region->base, size);
 
-			memcpy(bytes, &value, size);
+			copy_value(bytes, &value, size);
 		} else {
 			read_bytes(bus, addr, bytes, size);
 		}
@@ -120,7 +139,7 @@ void bus_write(const struct bus *bus, uint64_t addr, const void *data, unsigned 
 		if (region != NULL) {
 			uint64_t value = 0;
 
-			memcpy(&value, bytes, size);
+			copy_value(&value, bytes, size);
 			region->ops->write(region->device, addr - region->base, size, value);
 		} else {
 			write_bytes(bus, addr, bytes, size);
