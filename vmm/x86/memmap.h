@@ -62,9 +62,9 @@
 #define PORT_DEBUGCON	    0xe9
 #define PORT_DEBUG_EXIT	    0xf4
 #define PORT_SERIAL	    0x3f8  /* 8 ports */
-#define PORT_PCI	    0xcf8 /* 8 ports: the configuration's address and data */
+#define PORT_PCI	    0xcf8  /* 8 ports: the configuration's address and data */
 #define PORT_POWER	    0x600  /* 4 ports: sleep control, sleep status, reset, (unused) */
-#define PORT_BUTTON	    0x604 /* the power button's events */
+#define PORT_BUTTON	    0x604  /* the power button's events */
 #define PORT_TIMESTAMP	    0x608  /* 12 ports */
 #define PORT_TESTDEV_LINES  0x2000 /* 24 ports */
 #define POWER_NR_PORTS	    4
