@@ -52,7 +52,7 @@ static int open_results(struct run *run, struct err *err)
 	if (!ret)
 		ret = check_same_file(run, err);
 	if (!ret)
-		resume_settings(&run->settings, &run->session.data);
+		ret = resume_settings(&run->settings, &run->session.data, err);
 	settings_fill_defaults(&run->settings);
 	return ret;
 }

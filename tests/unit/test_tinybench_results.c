@@ -176,6 +176,32 @@ static void what_is_not_said_is_continued_as_it_was(void **state)
 	dataset_free(&data);
 }
 
+/* A file of results may come from anywhere, and what is in it becomes arguments of programs. */
+static void settings_that_a_user_could_not_have_said_are_not_continued(void **state)
+{
+	static const struct {
+		const char *settings, *message;
+	} cases[] = {
+		{"\"samples\":-1", "the results have -1 as \"samples\" of their last run"},
+		{"\"min_ms\":60001", "have 60001 as \"min_ms\""},
+		{"\"cpus\":255", "have 255 as \"cpus\""},
+		{"\"pin\":\"0;x\"", "--pin 0;x: give a list of CPUs"},
+		{"\"args\":[\"a b=c\"]", "--arg a b=c: give KEY=VALUE"},
+		{"\"args\":[\"a\\u001b=c\"]", "--arg a?=c: give KEY=VALUE"},
+		{"\"args\":[7]", "--arg : give KEY=VALUE"},
+	};
+	struct fixture *fixture = *state;
+	char line[256];
+
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		snprintf(line, sizeof(line), "{\"type\":\"run\",\"settings\":{%s}}\n",
+			 cases[i].settings);
+		tempdir_write(&fixture->dir, "out/samples.jsonl", line);
+		assert_status(fixture, MORE " --arms native --rounds 1", BENCH_STATUS_USAGE);
+		assert_said(fixture, cases[i].message);
+	}
+}
+
 /* One benchmark in one arm, another in two: no pair is new. */
 static void each_benchmark_is_continued_in_the_arms_that_it_has(void **state)
 {
@@ -398,6 +424,7 @@ int main(void)
 		CASE(an_arm_does_not_outlive_a_run_that_is_killed),
 		CASE(a_scratch_directory_that_is_a_link_is_refused),
 		CASE(what_is_not_said_is_continued_as_it_was),
+		CASE(settings_that_a_user_could_not_have_said_are_not_continued),
 		CASE(each_benchmark_is_continued_in_the_arms_that_it_has),
 		CASE(until_ci_waits_for_the_pairs_that_are_continued),
 		CASE(the_same_command_continues_what_was_interrupted),

@@ -186,6 +186,20 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 	}
 }
 
+/* A program takes so many words and no more; what is one too many is told before anything runs. */
+static void more_arguments_than_a_program_takes_are_refused(void **state)
+{
+	struct settings settings = {0};
+	struct err err;
+
+	(void)state;
+	for (unsigned int i = 0; i < SETTINGS_MAX_ARGUMENTS; i++)
+		assert_int_equal(settings_add_argument(&settings, "a=b", &err), 0);
+	assert_int_equal(settings_add_argument(&settings, "c=d", &err), -EINVAL);
+	assert_string_equal(err.text, "--arg c=d: no more than 32 are taken");
+	settings_free(&settings);
+}
+
 static void quick_changes_defaults_and_not_what_is_said(void **state)
 {
 	struct settings settings;
@@ -306,6 +320,7 @@ int main(void)
 		cmocka_unit_test(unknown_arms_and_variants_are_refused_with_what_there_is),
 		cmocka_unit_test(variants_combine),
 		cmocka_unit_test(bad_command_lines_name_option_value_and_remedy),
+		cmocka_unit_test(more_arguments_than_a_program_takes_are_refused),
 		cmocka_unit_test(quick_changes_defaults_and_not_what_is_said),
 		cmocka_unit_test(a_list_of_cpus_is_taken_whole_or_refused),
 		cmocka_unit_test(a_run_is_confined_to_the_cpus_of_its_list),

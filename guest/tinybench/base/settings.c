@@ -100,12 +100,12 @@ static int set_seed(struct settings *settings, const char *value, struct err *er
 
 static int set_samples(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--samples", value, 1, 10000, &settings->samples, err);
+	return parse_number("--samples", value, 1, SETTINGS_MAX_SAMPLES, &settings->samples, err);
 }
 
 static int set_min_ms(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--min-ms", value, 1, 60000, &settings->min_ms, err);
+	return parse_number("--min-ms", value, 1, SETTINGS_MAX_MIN_MS, &settings->min_ms, err);
 }
 
 static int set_timeout(struct settings *settings, const char *value, struct err *err)
@@ -120,7 +120,7 @@ static int set_budget(struct settings *settings, const char *value, struct err *
 
 static int set_cpus(struct settings *settings, const char *value, struct err *err)
 {
-	return parse_number("--cpus", value, 1, 254, &settings->cpus, err);
+	return parse_number("--cpus", value, 1, SETTINGS_MAX_CPUS, &settings->cpus, err);
 }
 
 static int set_comparisons(struct settings *settings, const char *value, struct err *err)
@@ -128,13 +128,23 @@ static int set_comparisons(struct settings *settings, const char *value, struct 
 	return parse_number("--comparisons", value, 1, 100000, &settings->comparisons, err);
 }
 
-static int set_argument(struct settings *settings, const char *value, struct err *err)
+int settings_add_argument(struct settings *settings, const char *value, struct err *err)
 {
-	if (!strchr(value, '=') || strchr(value, ' ') || !text_is_plain(value))
-		return err_set(err, -EINVAL,
-			       "--arg %s: give KEY=VALUE without blanks, as in size=64M", value);
-	names_add(&settings->extra, value);
-	return 0;
+	char *shown;
+	int ret = 0;
+
+	if (!strchr(value, '=') || strchr(value, ' ') || !text_is_plain(value)) {
+		shown = text_shown(value);
+		ret = err_set(err, -EINVAL,
+			      "--arg %s: give KEY=VALUE without blanks, as in size=64M", shown);
+		free(shown);
+	} else if (settings->extra.nr == SETTINGS_MAX_ARGUMENTS) {
+		ret = err_set(err, -EINVAL, "--arg %s: no more than %d are taken", value,
+			      SETTINGS_MAX_ARGUMENTS);
+	} else {
+		names_add(&settings->extra, value);
+	}
+	return ret;
 }
 
 static int set_build(struct settings *settings, const char *value, struct err *err)
@@ -211,7 +221,8 @@ static const struct option_row {
 	{"cpus", "N", "CPUs that a benchmark may use, by default 1 (trap.*: 2)", set_cpus},
 	{"timeout", "S", "what one run may take before it is killed, by default 60", set_timeout},
 	{"comparisons", "N", "how many comparisons aa makes, by default 200", set_comparisons},
-	{"arg", "KEY=VALUE", "another argument for the benchmark file; repeatable", set_argument},
+	{"arg", "KEY=VALUE", "another argument for the benchmark file; repeatable",
+	 settings_add_argument},
 	{"json", NULL, "report: print the summary as JSON, and write nothing", set_json},
 	{"csv", NULL, "report: print the summary as CSV, and write nothing", set_csv},
 	{"svg", NULL, "report: print the ratios of --bench as one plot, and write nothing",

@@ -27,6 +27,11 @@ enum format {
 	FORMAT_SVG,
 };
 
+#define SETTINGS_MAX_SAMPLES   10000
+#define SETTINGS_MAX_MIN_MS    60000
+#define SETTINGS_MAX_CPUS      254
+#define SETTINGS_MAX_ARGUMENTS 32
+
 /* NULL, 0 or false: not said. */
 struct settings {
 	enum command command;
@@ -55,6 +60,9 @@ struct settings {
  * `timeout_s`. settings_free() after either. */
 int settings_parse(struct settings *settings, int argc, char **argv, struct err *err);
 void settings_free(struct settings *settings);
+
+/* Adds to `extra`. 0, or -EINVAL with a message that names --arg. */
+int settings_add_argument(struct settings *settings, const char *value, struct err *err);
 
 /* A copy with a list of `extra` of its own; settings_free() after it. */
 void settings_copy(struct settings *settings, const struct settings *from);

@@ -110,28 +110,47 @@ unsigned int dataset_next_round(const struct dataset *data)
 	return next;
 }
 
+static int compare_rounds(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return (x->round > y->round) - (x->round < y->round);
+}
+
+/* Those of one benchmark in one arm that are no warm-up, by round; how many. */
+static size_t pick_samples(const struct dataset *data, const struct bench *bench, const char *arm,
+			   struct sample *picked)
+{
+	const struct sample *sample;
+	size_t nr = 0;
+
+	for (sample = data->samples; sample < data->samples + data->nr_samples; sample++)
+		if (sample->arm == arm && sample->bench == bench && !sample->warmup)
+			picked[nr++] = *sample;
+	qsort(picked, nr, sizeof(*picked), compare_rounds);
+	return nr;
+}
+
 void dataset_rounds(const struct dataset *data, const struct bench *bench, const char *arm,
 		    struct rounds *rounds)
 {
-	unsigned int nr_rounds = dataset_next_round(data), round;
-	double *values = xcalloc(data->nr_samples + 1, sizeof(*values));
-	size_t i, nr;
+	struct sample *picked = xcalloc(data->nr_samples + 1, sizeof(*picked));
+	size_t nr = pick_samples(data, bench, arm, picked), first, end, i;
+	double *values = xcalloc(nr + 1, sizeof(*values));
 
 	rounds->nr = 0;
-	rounds->round = xcalloc(nr_rounds + 1, sizeof(*rounds->round));
-	rounds->value = xcalloc(nr_rounds + 1, sizeof(*rounds->value));
-	for (round = 0; round < nr_rounds; round++) {
-		nr = 0;
-		for (i = 0; i < data->nr_samples; i++)
-			if (data->samples[i].round == round && data->samples[i].arm == arm &&
-			    data->samples[i].bench == bench && !data->samples[i].warmup)
-				values[nr++] = data->samples[i].value;
-		if (nr == 0)
-			continue;
-		rounds->round[rounds->nr] = round;
-		rounds->value[rounds->nr++] = stats_median(values, nr);
+	rounds->round = xcalloc(nr + 1, sizeof(*rounds->round));
+	rounds->value = xcalloc(nr + 1, sizeof(*rounds->value));
+	for (first = 0; first < nr; first = end) {
+		for (end = first; end < nr && picked[end].round == picked[first].round; end++)
+			;
+		for (i = first; i < end; i++)
+			values[i - first] = picked[i].value;
+		rounds->round[rounds->nr] = picked[first].round;
+		rounds->value[rounds->nr++] = stats_median(values, end - first);
 	}
 	free(values);
+	free(picked);
 }
 
 void rounds_free(struct rounds *rounds)

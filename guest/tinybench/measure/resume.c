@@ -1,34 +1,63 @@
 /* SPDX-License-Identifier: MIT */
 /* What a run continues. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/measure/choose.h"
 #include "guest/tinybench/measure/resume.h"
 
-static unsigned int number(const json_t *settings, const char *key)
+/* Takes a number that was not said from the last run's settings. */
+static int take_number(const json_t *had, const char *key, unsigned int max, unsigned int *number,
+		       struct err *err)
 {
-	return (unsigned int)json_integer_value(json_object_get(settings, key));
+	json_int_t value = json_integer_value(json_object_get(had, key));
+
+	if (*number)
+		return 0;
+	if (value < 0 || value > max)
+		return err_set(
+			err, -EINVAL,
+			"the results have %" JSON_INTEGER_FORMAT
+			" as \"%s\" of their last run, which cannot be; name another directory",
+			value, key);
+	*number = (unsigned int)value;
+	return 0;
 }
 
-void resume_settings(struct settings *settings, const struct dataset *data)
+static int take_arguments(const json_t *had, struct settings *settings, struct err *err)
 {
-	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
-	json_t *had = json_object_get(run, "settings"), *args = json_object_get(had, "args");
+	const json_t *args = json_object_get(had, "args");
+	bool said = settings->extra.nr > 0;
+	const char *text;
+	int ret = 0;
 	size_t i;
 
+	for (i = 0; !ret && !said && i < json_array_size(args); i++) {
+		text = json_string_value(json_array_get(args, i));
+		ret = settings_add_argument(settings, text ? text : "", err);
+	}
+	return ret;
+}
+
+int resume_settings(struct settings *settings, const struct dataset *data, struct err *err)
+{
+	json_t *run = json_array_get(data->runs, json_array_size(data->runs) - 1);
+	json_t *had = json_object_get(run, "settings");
+	int ret = 0;
+
 	if (!settings->quick) { /* which says how many and how long */
-		settings->samples = settings->samples ? settings->samples : number(had, "samples");
-		settings->min_ms = settings->min_ms ? settings->min_ms : number(had, "min_ms");
+		ret = take_number(had, "samples", SETTINGS_MAX_SAMPLES, &settings->samples, err);
+		if (!ret)
+			ret = take_number(had, "min_ms", SETTINGS_MAX_MIN_MS, &settings->min_ms,
+					  err);
 		settings->quick = json_is_true(json_object_get(had, "quick"));
 	}
-	if (!settings->cpus)
-		settings->cpus = number(had, "cpus");
+	if (!ret)
+		ret = take_number(had, "cpus", SETTINGS_MAX_CPUS, &settings->cpus, err);
 	if (!settings->pin)
 		settings->pin = json_string_value(json_object_get(had, "pin"));
-	for (i = 0; settings->extra.nr == i && i < json_array_size(args); i++)
-		if (json_is_string(json_array_get(args, i)))
-			names_add(&settings->extra, json_string_value(json_array_get(args, i)));
+	return ret ? ret : take_arguments(had, settings, err);
 }
 
 /* Whether the results have the benchmark in this arm, or say that the arm could not run at all. */

@@ -10,9 +10,10 @@
 
 /*
  * Settings of the last run in `data`, where they were not said: --samples, --min-ms, --cpus, --pin,
- * --quick and --arg. Strings point into `data`.
+ * --quick and --arg. Strings point into `data`. 0, or -EINVAL with a message if they are none that
+ * a user could have said.
  */
-void resume_settings(struct settings *settings, const struct dataset *data);
+int resume_settings(struct settings *settings, const struct dataset *data, struct err *err);
 
 /*
  * Benchmarks and arms where they were not said: those that the session's data has, each benchmark
