@@ -136,7 +136,8 @@ void describe_board(struct board *board, const struct config *config,
 		  BOARD_RAM);
 	describe_nodes(board, size);
 	board->has_serial = true;
-	/* ACPI says hardware-reduced: nobody needs an 8254, so only who asks pays for one. */
+	/* ACPI says hardware-reduced: no guest needs an 8254, so there is one only where the user
+	 * asks for it. */
 	board->has_testdev = config->testdev;
 	board->has_pit = resolve(config->pit, false);
 	/* api.rst, KVM_CREATE_PIT2: without interrupt controllers in KVM there is no PIT either. */

@@ -406,7 +406,7 @@ static int start_vcpus(struct machine *machine, struct err *err)
 
 static void stop_vcpus(struct machine *machine)
 {
-	/* Also on the way out of a start that failed, which nobody has ended. */
+	/* Also on the way out of a start that failed. */
 	vcpus_stop(&machine->shared);
 	for (unsigned int i = 0; i < machine->nr_vcpus; i++)
 		vcpu_kick(&machine->vcpu[i]);

@@ -247,7 +247,7 @@ int outputs_open(struct outputs *outputs, const struct config *config, const str
 		ret = empty(outputs->console_fd, console, console_path, err);
 	if (ret == 0)
 		ret = empty(outputs->stats_fd, stats, config->stats_path, err);
-	/* The report is written at the end, when waiting for its reader harms nobody. */
+	/* The report is written at the end, when waiting for its reader harms no guest. */
 	if (ret == 0 && outputs->stats_fd >= 0)
 		ret = fcntl(outputs->stats_fd, F_SETFL, 0) < 0 ? -errno : 0;
 	if (ret < 0)

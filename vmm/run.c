@@ -411,7 +411,7 @@ static int live(struct run *run, struct run_end *end, struct err *err)
 	run->started_ticks = __rdtsc();
 	while (ret == 0 && again) {
 		ret = live_once(run, &parts, end, &again, err);
-		/* From the second life on, a failure is no longer one of bad input. */
+		/* From the second life on, a failure is the host's, not one of bad input. */
 		if (again)
 			end->status = EXIT_STATUS_HOST;
 	}

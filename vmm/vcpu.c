@@ -22,10 +22,10 @@
 /* A vCPU's thread calls nothing deep; guard page and all. */
 #define VCPU_STACK_BYTES (128u << 10)
 
-/* What an exit's handler says about going on. */
+/* Whether this vCPU enters the guest again. */
 enum verdict {
 	VERDICT_RESUME,
-	VERDICT_STOP, /* this vCPU runs no more; somebody has been told */
+	VERDICT_STOP, /* never again; failed() or halted() has been called */
 };
 
 static int kick_signal(void)
@@ -52,7 +52,7 @@ int vcpu_install_kick(void)
 	return 0;
 }
 
-/* ---- reports of vCPUs that cannot go on -------------------------------------------------- */
+/* ---- reports of vCPUs that cannot continue -------------------------------------------------- */
 
 static const char *on_this_host(enum host_kind kind, int status)
 {
@@ -172,7 +172,8 @@ static enum verdict on_hlt(struct vcpu *vcpu)
 	return VERDICT_STOP;
 }
 
-/* KVM hands over only what it was asked to; a hypercall that no one serves fails with all-ones. */
+/* KVM hands over only what it was asked to; a hypercall that tinyvmm does not serve fails with
+ * all-ones. */
 static enum verdict on_hypercall(struct vcpu *vcpu)
 {
 	vcpu->run->hypercall.ret = UINT64_MAX;

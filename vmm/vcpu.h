@@ -35,8 +35,8 @@ struct vcpu_shared {
 	enum host_kind kind;
 	_Atomic enum vcpu_mode mode;
 	/*
-	 * A vCPU cannot go on: the guest crashed or KVM failed (`status` as in exit_status.h, the
-	 * report is on stderr already). Called on the vCPU's thread.
+	 * A vCPU cannot continue: the guest crashed or KVM failed (`status` as in exit_status.h,
+	 * the report is on stderr already). Called on the vCPU's thread.
 	 */
 	void (*failed)(void *ctx, int status);
 	/*
@@ -72,8 +72,8 @@ int vcpu_start(struct vcpu *vcpu, int host_cpu);
 void vcpus_stop(struct vcpu_shared *shared);
 
 /*
- * Has the run loops note the stamps of each exit, or no longer: the watch() of struct exit_clock,
- * with a struct vcpu_shared. Does nothing once they were told to stop.
+ * Makes the run loops start or stop noting the stamps of each exit: the watch() of struct
+ * exit_clock, with a struct vcpu_shared. Does nothing after vcpus_stop().
  */
 void vcpus_stamp_exits(void *shared, bool on);
 
