@@ -198,16 +198,16 @@ if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
 	skip "refused: permissions" "needs root and setpriv"
 	return
 fi
-nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
-if $nobody test -w /dev/kvm; then
-	skip "refused: /dev/kvm without permission" "everybody may open it here"
+as_other_user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+if $as_other_user test -w /dev/kvm; then
+	skip "refused: /dev/kvm without permission" "every user may open it here"
 	# shellcheck disable=SC2086 # words
 	refused "disk without permission" "--disk .*private.img.*Permission denied" \
-		$nobody "$bad/tinyvmm" -k "$three" -d "$bad/private.img"
+		$as_other_user "$bad/tinyvmm" -k "$three" -d "$bad/private.img"
 else
 	# shellcheck disable=SC2086 # words
 	refused "/dev/kvm without permission" "/dev/kvm.*Permission denied.*group.*build/venue tinyvmm" \
-		$nobody "$bad/tinyvmm" -k "$three"
+		$as_other_user "$bad/tinyvmm" -k "$three"
 fi
 refused "TAP without permission" "--net tap.*(permitted|permission)" \
 	setpriv --bounding-set -net_admin --inh-caps -net_admin "$TINYVMM" -k "$three" -n tap

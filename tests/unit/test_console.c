@@ -48,7 +48,7 @@ static void no_more_is_read_than_the_port_has_room_for(void **state)
 	expect_input(w, "abc");
 	port_make_room(w, 2);
 	expect_input(w, "abcde");
-	/* What the guest did not want is there for whoever reads next. */
+	/* What the guest did not want is there for the next reader. */
 	assert_int_equal(read(STDIN_FILENO, rest, sizeof(rest)), 3);
 	assert_memory_equal(rest, "fgh", 3);
 }
@@ -116,7 +116,8 @@ static void output_may_be_a_regular_file(void **state)
 	w->far_out = dup(fileno(file));
 	fclose(file);
 	lseek(w->far_out, 0, SEEK_SET);
-	expect_output(w, "before after"); /* the position is shared with whoever opened it */
+	expect_output(w,
+		      "before after"); /* the position is shared with the process that opened it */
 }
 
 static void sockets_carry_bytes_both_ways(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console on terminals: raw mode and escapes on the user's own, and a pseudo-terminal that
- * whoever is attached to may leave.
+ * The console on terminals: raw mode and escapes on the user's own, and a pseudo-terminal whose
+ * reader may leave.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -260,7 +260,7 @@ static void a_continued_process_makes_its_terminal_raw_again(void **state)
 	expect_input(w, "a");
 }
 
-/* A machine reset: the loop is new, the console goes on. */
+/* A machine reset: the loop is new, the console stays. */
 static void a_console_survives_a_restart(void **state)
 {
 	struct world *w = *state;
@@ -288,7 +288,7 @@ static void a_pty_may_be_left_and_reached_again(void **state)
 	char name[128];
 
 	start_on_pty(w, name, sizeof(name));
-	assert_rests(w); /* nobody there yet */
+	assert_rests(w); /* no reader yet */
 	for (int i = 0; i < 3; i++) {
 		reach(w, name);
 		guest_writes(w, "hello\n");

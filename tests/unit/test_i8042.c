@@ -99,7 +99,7 @@ static void answers_each_command_at_once_and_once(void **state)
 		{0xd0, -1, 0x03},   /* output port: A20 on, reset off */
 		{0xd2, 0x5a, 0x5a}, /* loops back through the keyboard's buffer */
 		{0xd3, 0x5a, 0xa5}, /* Linux: an echo of 0x5a would mean a mouse port */
-		{0xd4, 0xf2, 0xfe}, /* to the mouse: nobody answers */
+		{0xd4, 0xf2, 0xfe}, /* to the mouse: there is none to answer */
 		{0x20, -1, 0x24},   /* configuration: self-tested, no auxiliary port */
 	};
 	struct fixture f;

@@ -251,7 +251,7 @@ static void clocks_that_are_not_related_give_no_stamps(void **state)
 	struct exit_stamps stamps = {.left = 5, .entered = 6};
 	const struct exit_clock clocks[] = {
 		{.stamps = &stamps, .related = false}, /* KVM does not say */
-		{.stamps = NULL, .related = true},     /* nobody takes any */
+		{.stamps = NULL, .related = true},     /* none are taken */
 	};
 
 	(void)state;

@@ -218,7 +218,7 @@ static void input_is_resumed_when_the_guest_has_made_room(void **state)
 	w->host.resumes = 0;
 	for (int i = 0; i < 16; i++)
 		in(w, REG_DATA);
-	assert_int_equal(w->host.resumes, 0); /* nobody waits */
+	assert_int_equal(w->host.resumes, 0); /* no host waits */
 
 	receive(w, "0123456789abcdef");
 	assert_int_equal(room(w), 0);

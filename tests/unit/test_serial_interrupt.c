@@ -254,7 +254,7 @@ static void loopback_connects_the_modem_lines(void **state)
 {
 	struct world *w = *state;
 
-	assert_int_equal(in(w, REG_MSR), MSR_CTS | MSR_DSR | MSR_DCD); /* somebody is there */
+	assert_int_equal(in(w, REG_MSR), MSR_CTS | MSR_DSR | MSR_DCD); /* a far side is there */
 	for (unsigned int lines = 0; lines < 16; lines++) {
 		unsigned int expected =
 			(lines & MCR_DTR ? MSR_DSR : 0u) | (lines & MCR_RTS ? MSR_CTS : 0u) |

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lowers the task priority where there is no interrupt controller: on hardware KVM tells the VMM
- * (KVM_EXIT_SET_TPR), which has nobody to tell it to.
+ * (KVM_EXIT_SET_TPR), which has no APIC to tell it to.
  */
 #include "guest/payload/lib/payload.inc"
 

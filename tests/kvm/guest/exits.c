@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an exit to user space costs: writes to a port that nobody claims, timed by the guest's own
- * TSC. Prints the ticks for 1,000 exits on the debug console: those of the best of many short
+ * What an exit to user space costs: writes to a port that no device claims, timed by the guest's
+ * own TSC. Prints the ticks for 1,000 exits on the debug console: those of the best of many short
  * stretches, which no other program has interrupted.
  */
 #include "guest/payload/lib/payload.h"

@@ -21,7 +21,7 @@ moves_data() {
 	dd if=/dev/urandom of=/tmp/down bs=1M count=16 2>/dev/null
 	linux_start "$kernel" net --net tap=tv0,mac=02:00:00:00:be:ef --cpus 2
 	host_side tv0
-	# nc(1) goes on until its peer is done sending, so a receiver's own input must not end.
+	# nc(1) continues until its peer is done sending, so a receiver's own input must not end.
 	mkfifo /tmp/silence
 	nc -l -p 5001 </tmp/down >/dev/null &
 	nc -l -p 5002 <>/tmp/silence >/tmp/up &
