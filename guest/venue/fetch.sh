@@ -13,7 +13,7 @@
 # apt knows for its version, or, where apt no longer lists that version, knew when it was downloaded.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(mkdir -p "$1" && cd "$1" && pwd)
+build=$(cd "$1" && pwd)
 shift
 
 die() {
@@ -117,11 +117,17 @@ fetch() {
 	mv "$new" "$build/kernel/$kind"
 }
 
-mkdir -p "$build/kernel"
+[ $# -gt 0 ] || set -- cloud standard
+missing=
+for wanted in "$@"; do
+	[ -e "$build/kernel/$wanted/.from" ] || missing=1
+done
+[ -n "$missing" ] || exit 0
+mkdir -p "$build/kernel" || exit 1
+[ -w "$build/kernel" ] || die "$build/kernel: cannot write there"
 # One at a time, also of two venues that start together.
 exec 9>"$build/kernel/.lock"
 flock 9
-[ $# -gt 0 ] || set -- cloud standard
 for wanted in "$@"; do
 	case $wanted in
 	cloud) fetch cloud linux-image-cloud-amd64 'linux-image-[0-9.-]+-cloud-amd64_' ;;

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
+# shellcheck shell=dash disable=SC1010,SC2012,SC2013,SC2016,SC2034,SC2154 # plain file names; steps are run by eval
 # The guest under test (level 2): does what `steps=` on its kernel command line names, in that order, and
 # reports what it sees as lines "@key value" on the console. It judges nothing: the cases do, outside.
 # The kernel hands `steps` and other unknown NAME=VALUE words of the command line to us as environment.

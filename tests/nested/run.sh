@@ -121,7 +121,7 @@ run_cases() {
 		wait $level1
 		status=$?
 		starts=$((starts + 1))
-		[ $status = 124 ] && [ $outcome != ended ] && [ $starts -lt 3 ] || break
+		if [ $status != 124 ] || [ $outcome = ended ] || [ $starts -ge 3 ]; then break; fi
 		echo "NOTE the machine \"$name\" froze in $at; starting it anew"
 	done
 	[ $outcome = ended ] || echo "FAIL the machine \"$name\" ended with status $status before its cases did:"$'\n'"$(

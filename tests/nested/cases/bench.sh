@@ -19,7 +19,7 @@ measures_in_vms() {
 	mount -t ext4 /dev/vda /mnt
 	arms="native vm linux-vm"
 	set -- run --build $build --out /mnt/results --arms "$(echo "$arms" | tr ' ' ,)" \
-		--bench cpu.noploop,blk.flush --rounds 1 --samples 1 --min-ms 1 --quick --timeout "$limit"
+		--bench cpu.noploop,blk.flush --rounds 1 --samples 1 --min-ms 1 --quick --timeout 900
 	echo "(tinybench) $*" >/tmp/command
 	tinybench "$@" >$out 2>$err </dev/null
 	same "tinybench's exit status" $? 0
@@ -45,7 +45,7 @@ measures_in_huge_pages() {
 	reserved=/proc/sys/vm/nr_hugepages
 	arms="vm:pages=2m linux-vm:pages=2m"
 	set -- run --build $build --out /tmp/results --arms "$(echo "$arms" | tr ' ' ,)" \
-		--bench mem.chase_64k --rounds 1 --samples 1 --min-ms 1 --timeout "$limit"
+		--bench mem.chase_64k --rounds 1 --samples 1 --min-ms 1 --timeout 900
 	echo "(tinybench) $*" >/tmp/command
 	tinybench "$@" >$out 2>$err </dev/null
 	contains "without any" $out "0 free 2 MiB pages, 768 are needed; echo 768 > $reserved"

@@ -117,7 +117,7 @@ serves_a_pty() {
 # `tinyvmm | head`: the reader has had enough.
 ends_when_the_console_closes() {
 	(
-		boot_linux "timeout -k 10 $limit tinyvmm" cloud/vmlinux hang 2>$err </dev/null
+		boot_linux "timeout -k 10 900 tinyvmm" cloud/vmlinux hang 2>$err </dev/null
 		echo $? >/tmp/status
 	) | head -n 1 >$out
 	same "the exit status" "$(cat /tmp/status)" 0

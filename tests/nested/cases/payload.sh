@@ -18,7 +18,7 @@ payloads() {
 }
 
 if [ -z "$only" ] || echo payload: | grep -Eq -- "$only"; then
-	TINYVMM=/bin/tinyvmm GUESTS=/build/tests/kvm WORK=/tmp/disk/work TIMEOUT=60
+	TINYVMM=/bin/tinyvmm GUESTS=/build/tests/kvm WORK=/tmp/disk/work
 	payloads 2>&1 | sed -n -e 's/^\(ok\|SKIP\)  */@@ \1 payload: /p' \
 		-e 's/^FAIL  *\(.*\)/@@ FAIL payload: \1\n@@ ./p'
 fi
