@@ -12,6 +12,7 @@ enum loss {
 	LOSES_CPUS = 1,	   /* matters with two or more */
 	LOSES_DEVICES = 2, /* matters with a virtio device */
 	LOSES_X2APIC = 4,  /* matters with an APIC id above 254 */
+	LOSES_SERIAL = 8,
 };
 
 static const struct {
@@ -23,7 +24,9 @@ static const struct {
 	 "a kernel that does not read the device tree, as those of distributions, finds one CPU "
 	 "and "
 	 "no virtio device"},
-	{"noapic", LOSES_DEVICES, "the kernel hears no interrupt of a virtio device"},
+	{"noapic", LOSES_DEVICES | LOSES_SERIAL,
+	 "the kernel gets no interrupt of a device: it has no virtio device, and programs have no "
+	 "serial port"},
 	{"nolapic", LOSES_CPUS, "the kernel starts one CPU"},
 	{"disableapic", LOSES_CPUS, "the kernel starts one CPU"},
 	{"nosmp", LOSES_CPUS, "the kernel starts one CPU"},
@@ -59,6 +62,8 @@ void linux_words_warn(const struct board *board, const struct log *log)
 		has |= LOSES_DEVICES;
 	if (topology_needs_x2apic(&board->topo))
 		has |= LOSES_X2APIC;
+	if (board->has_serial)
+		has |= LOSES_SERIAL;
 	for (size_t i = 0; i < NR_OF(words); i++)
 		if ((words[i].losses & has) != 0 && has_word(board->cmdline, words[i].word))
 			log_warn(log, "--append: with \"%s\" %s; leave it out", words[i].word,

@@ -207,10 +207,8 @@ static int create_vcpu(struct machine *machine, unsigned int index)
 	if (ret == 0)
 		ret = cpu_set_cpuid(vcpu->fd, &cpuid);
 	if (ret == 0 && image->wants_acpi)
-		ret = cpu_set_firmware_msrs(vcpu->fd);
-	if (ret == 0 && image->wants_acpi && topology_needs_x2apic(topo) &&
-	    cpuid_has(&cpuid, "x2apic"))
-		ret = cpu_enter_x2apic(vcpu->fd);
+		ret = cpu_be_firmware(vcpu->fd,
+				      topology_needs_x2apic(topo) && cpuid_has(&cpuid, "x2apic"));
 	if (ret == 0 && image->protocol == BOOT_TINYVMM)
 		share_tsc(machine, index);
 	if (ret == 0 && vcpu_starts_at_entry(machine, index))

@@ -16,8 +16,10 @@
 /* What is said of this command line on a machine with so many CPUs and virtio devices. */
 static const char *said(const char *cmdline, unsigned int cpus, unsigned int slots, char text[1024])
 {
-	const struct board board = {
-		.topo = {cpus, 1, cpus, 1}, .nr_slots = slots, .cmdline = cmdline};
+	const struct board board = {.topo = {cpus, 1, cpus, 1},
+				    .nr_slots = slots,
+				    .has_serial = true,
+				    .cmdline = cmdline};
 	struct log_output output;
 	const struct log log = {.level = LOG_WARN, .output = &output};
 	ssize_t len;
@@ -56,10 +58,9 @@ static void a_word_that_costs_something_is_named_with_its_effect(void **state)
 		{"nolapic", 2, 0, ONE_CPU("nolapic")},
 		{"disableapic", 2, 0, ONE_CPU("disableapic")},
 		{"maxcpus=0", 2, 0, ONE_CPU("maxcpus=0")},
-		{"noapic", 8, 0, ""},
-		{"noapic", 1, 1,
-		 "tinyvmm: --append: with \"noapic\" the kernel hears no interrupt of a virtio "
-		 "device; leave it out\n"},
+		{"noapic", 1, 0,
+		 "tinyvmm: --append: with \"noapic\" the kernel gets no interrupt of a device: it "
+		 "has no virtio device, and programs have no serial port; leave it out\n"},
 		{"nox2apic", 255, 0, ""},
 		{"nox2apic", 256, 0,
 		 "tinyvmm: --append: with \"nox2apic\" the kernel leaves out CPUs with an APIC id "

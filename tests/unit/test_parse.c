@@ -141,7 +141,7 @@ static void cpu_list_keeps_the_order_that_was_given(void **state)
 	(void)state;
 	for (i = 0; i < NR_OF(cases); i++) {
 		unsigned int cpus[LIST_MAX];
-		unsigned int nr = 0;
+		unsigned int nr = 3; /* what was there before does not count */
 
 		assert_int_equal(parse_cpu_list(cases[i].text, cpus, LIST_MAX, &nr), 0);
 		assert_int_equal(nr, cases[i].nr);
@@ -184,6 +184,56 @@ static void cpu_list_refuses_what_is_no_list(void **state)
 
 		assert_int_equal(parse_cpu_list(cases[i].text, cpus, LIST_MAX, &nr),
 				 cases[i].error);
+	}
+}
+
+static void a_choice_is_one_of_the_words_and_whole(void **state)
+{
+	static const struct {
+		const char *choices, *value;
+		int index;
+	} cases[] = {
+		{"a|bb|c", "a", 0},    {"a|bb|c", "bb", 1},    {"a|bb|c", "c", 2},
+		{"a|bb|c", "", -1},    {"a||c", "", -1},       {"a|bb|c", "b", -1},
+		{"a|bb|c", "d", -1},   {"a|bb|c", "a|bb", -1}, {"a|bb|c", "c|", -1},
+		{"a|bb|c", "bbb", -1}, {"one", "one", 0},      {"one", "two", -1},
+		{"", "", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++)
+		assert_int_equal(parse_choice(cases[i].choices, cases[i].value), cases[i].index);
+}
+
+static void a_size_is_written_as_short_as_it_can_be_read(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{0, "0"},
+		{1, "1"},
+		{1023, "1023"},
+		{1024, "1k"},
+		{1025, "1025"},
+		{1536, "1536"},
+		{4096, "4k"},
+		{1025 * 1024, "1025k"},
+		{3ull << 30, "3G"},
+		{1ull << 40, "1T"},
+		{1ull << 50, "1024T"}, /* there is no larger suffix */
+		{UINT64_MAX, "18446744073709551615"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		char text[SIZE_TEXT];
+		uint64_t bytes = 1;
+
+		format_size(text, cases[i].bytes);
+		assert_string_equal(text, cases[i].text);
+		assert_int_equal(parse_size(text, &bytes), 0);
+		assert_int_equal(bytes, cases[i].bytes);
 	}
 }
 
@@ -285,6 +335,8 @@ int main(void)
 		cmocka_unit_test(uint_keeps_within_its_bounds),
 		cmocka_unit_test(cpu_list_keeps_the_order_that_was_given),
 		cmocka_unit_test(cpu_list_refuses_what_is_no_list),
+		cmocka_unit_test(a_choice_is_one_of_the_words_and_whole),
+		cmocka_unit_test(a_size_is_written_as_short_as_it_can_be_read),
 		cmocka_unit_test(suboptions_are_cut_at_commas_and_the_first_equals_sign),
 		cmocka_unit_test(a_part_keeps_its_equals_sign),
 		cmocka_unit_test(a_suboption_without_equals_sign_has_no_value),

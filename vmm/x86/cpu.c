@@ -130,16 +130,6 @@ static void enter_segments(struct kvm_sregs *sregs, const struct boot_entry *ent
 	sregs->idt.limit = 0; /* no IDT yet: a fault before there is one is a shutdown */
 }
 
-int cpu_enter_x2apic(int vcpu_fd)
-{
-	struct kvm_sregs sregs;
-
-	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
-		return -errno;
-	sregs.apic_base |= APIC_BASE_ENABLE | APIC_BASE_X2APIC;
-	return ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 ? -errno : 0;
-}
-
 int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu)
 {
 	struct kvm_sregs sregs;
@@ -188,14 +178,24 @@ static int set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 	return ioctl(vcpu_fd, KVM_SET_MSRS, &request) < 0 ? -errno : 0;
 }
 
-int cpu_set_firmware_msrs(int vcpu_fd)
+static int enter_x2apic(int vcpu_fd)
+{
+	struct kvm_sregs sregs;
+
+	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+		return -errno;
+	sregs.apic_base |= APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+	return ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 ? -errno : 0;
+}
+
+int cpu_be_firmware(int vcpu_fd, bool x2apic)
 {
 	int ret = set_msr(vcpu_fd, MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRING);
 
 	if (ret == 0)
 		ret = set_msr(vcpu_fd, MSR_MTRR_DEF_TYPE,
 			      MTRR_DEF_TYPE_ENABLE | MTRR_TYPE_WRITE_BACK);
-	return ret;
+	return ret == 0 && x2apic ? enter_x2apic(vcpu_fd) : ret;
 }
 
 /*

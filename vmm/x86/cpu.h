@@ -5,6 +5,7 @@
 #ifndef X86_CPU_H
 #define X86_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -22,23 +23,18 @@ void cpu_ask_host(struct cpuid_entry *entry);
 int cpu_set_cpuid(int vcpu_fd, const struct cpuid_table *table);
 
 /*
- * Puts the local APIC into x2APIC mode (Intel SDM vol. 3, 11.12.1), as firmware does before it
- * hands over with an APIC id above 254: Linux takes such a processor only then. After
- * cpu_set_cpuid(), whose table has x2apic. 0 or -errno.
- */
-int cpu_enter_x2apic(int vcpu_fd);
-
-/*
  * The state that `entry` describes; `cpu` is this vCPU's number, which all-CPU entries find in rsi.
  * 0 or -errno.
  */
 int cpu_enter(int vcpu_fd, const struct boot_entry *entry, unsigned int cpu);
 
 /*
- * What firmware would have done for an operating system: write-back as the default memory type and
- * fast strings. An MSR that this KVM does not have is left out. 0 or -errno.
+ * What firmware would have done for an operating system: write-back as the default memory type,
+ * fast strings and, with an APIC id above 254 in the machine, the local APIC in x2APIC mode (Intel
+ * SDM vol. 3, 11.12.1), without which Linux takes no such processor. After cpu_set_cpuid(). An MSR
+ * that this KVM does not have is left out. 0 or -errno.
  */
-int cpu_set_firmware_msrs(int vcpu_fd);
+int cpu_be_firmware(int vcpu_fd, bool x2apic);
 
 /*
  * Lets the guest read this host's time stamp counter as it is, so that both sides can time one
