@@ -39,7 +39,8 @@ for tool in qemu-system-x86_64 busybox cpio mke2fs lscpu xz lz4; do
 done
 "$venue/fetch.sh" "$build" cloud standard || skip "the Debian kernels could not be had (see above)"
 "$here/../../guest/linux/make.sh" "$build" || exit 1
-carried=(--file "$(PATH=$PATH:/sbin:/usr/sbin command -v e2fsck):/bin/e2fsck" --file "$build/tinyvmm:/bin/tinyvmm" --file "$build/tinybench:/bin/tinybench"
+e2fsck=$(PATH=$PATH:/sbin:/usr/sbin command -v e2fsck) # of the package that has mke2fs
+carried=(--file "$build/tinyvmm:/bin/tinyvmm" --file "$build/tinybench:/bin/tinybench" --file "$e2fsck:/bin/e2fsck"
 	--file "$build/guest/linux/bench.cpio:/guest/bench.cpio" --file "$here/cases:/cases" --file "$here/../kvm:/kvm"
 	--file "$build/tests/kvm:/build/tests/kvm")
 for kind in cloud standard; do
