@@ -54,6 +54,15 @@ powers_down() {
 	clean /dev/vda
 }
 
+answers_by_a_reset() {
+	linux_start cloud/vmlinux power_button,reboot --on-reset restart --disk /dev/vda
+	await @ready $out
+	kill -TERM $pid
+	finish
+	contains "the console" $out @rebooting
+	same "the exit status" $status 4
+}
+
 is_ended_after_its_grace() {
 	linux_start cloud/vmlinux hang --grace 2
 	await @ready $out
@@ -172,6 +181,7 @@ it "a triple fault ends tinyvmm with status 6 and a register dump" triple_faults
 it "--on-reset restart begins a new life, as often as it takes" restarts
 it "SIGTERM lets a guest that writes to ext4 switch itself off in order: status 0, a clean journal" powers_down TERM
 it "SIGINT does the same" powers_down INT
+it "a guest that answers the button by a reset is at its end, with status 4" answers_by_a_reset
 it "a guest that does not switch itself off is ended after its --grace, with status 143" is_ended_after_its_grace
 it "a second signal ends the guest at once, by that signal" second_signal_ends
 it "with --grace 0 the first signal ends the guest" has_no_grace
