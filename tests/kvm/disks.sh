@@ -71,16 +71,16 @@ else
 fi
 
 # Half a terabyte in one doorbell; without bounds it takes a minute until the signal is seen.
-rm -f "$WORK/out"
 truncate -s 4G "$WORK/large.img"
 for cache in writeback none; do
+	rm -f "$WORK/out" # or else what the guest before this one said is taken for its word
 	# It hands the signal on, and kills what has not ended then.
 	timeout -k "$TIMEOUT" 300 "$TINYVMM" --kernel "$GUESTS/blk_flood.ring0.elf" \
 		--irqchip kernel --disk "$WORK/large.img,cache=$cache" \
 		<"$WORK/in" >"$WORK/out" 2>"$WORK/err" &
 	started=$!
 	tries=0
-	while ! grep -q flood "$WORK/out" && [ "$tries" -lt 200 ]; do
+	while ! grep -q flood "$WORK/out" 2>/dev/null && [ "$tries" -lt 200 ]; do
 		sleep 0.05
 		tries=$((tries + 1))
 	done
