@@ -13,6 +13,7 @@ enum loss {
 	LOSES_DEVICES = 2, /* matters with a virtio device */
 	LOSES_X2APIC = 4,  /* matters with an APIC id above 254 */
 	LOSES_SERIAL = 8,
+	LOSES_TIMER = 16, /* the local APIC has the only one, but for --pit on */
 };
 
 static const struct {
@@ -27,8 +28,8 @@ static const struct {
 	{"noapic", LOSES_DEVICES | LOSES_SERIAL,
 	 "the kernel gets no interrupt of a device: it has no virtio device, and programs have no "
 	 "serial port"},
-	{"nolapic", LOSES_CPUS, "the kernel starts one CPU"},
-	{"disableapic", LOSES_CPUS, "the kernel starts one CPU"},
+	{"nolapic", LOSES_TIMER, "the kernel has no timer, and stops before it says a word"},
+	{"disableapic", LOSES_TIMER, "the kernel has no timer, and stops before it says a word"},
 	{"nosmp", LOSES_CPUS, "the kernel starts one CPU"},
 	{"maxcpus=0", LOSES_CPUS, "the kernel starts one CPU"},
 	{"nox2apic", LOSES_X2APIC, "the kernel leaves out CPUs with an APIC id above 254"},
@@ -62,6 +63,8 @@ void linux_words_warn(const struct board *board, const struct log *log)
 		has |= LOSES_DEVICES;
 	if (topology_needs_x2apic(&board->topo))
 		has |= LOSES_X2APIC;
+	if (!board->has_pit)
+		has |= LOSES_TIMER;
 	if (board->has_serial)
 		has |= LOSES_SERIAL;
 	for (size_t i = 0; i < NR_OF(words); i++)

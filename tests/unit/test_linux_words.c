@@ -43,6 +43,11 @@ static const char *said(const char *cmdline, unsigned int cpus, unsigned int slo
 #define ONE_CPU(word) \
 	"tinyvmm: --append: with \"" word "\" the kernel starts one CPU; leave it out\n"
 
+#define NO_TIMER(word)                                            \
+	"tinyvmm: --append: with \"" word                         \
+	"\" the kernel has no timer, and stops before it says a " \
+	"word; leave it out\n"
+
 static void a_word_that_costs_something_is_named_with_its_effect(void **state)
 {
 	static const struct {
@@ -55,8 +60,8 @@ static void a_word_that_costs_something_is_named_with_its_effect(void **state)
 		{"acpi=off", 1, 0, ""}, /* nothing is lost */
 		{" acpi=off\tnosmp ", 2, 0, ACPI_OFF ONE_CPU("nosmp")},
 		{"nosmp", 1, 3, ""},
-		{"nolapic", 2, 0, ONE_CPU("nolapic")},
-		{"disableapic", 2, 0, ONE_CPU("disableapic")},
+		{"nolapic", 1, 0, NO_TIMER("nolapic")},
+		{"disableapic", 2, 0, NO_TIMER("disableapic")},
 		{"maxcpus=0", 2, 0, ONE_CPU("maxcpus=0")},
 		{"noapic", 1, 0,
 		 "tinyvmm: --append: with \"noapic\" the kernel gets no interrupt of a device: it "
