@@ -312,6 +312,20 @@ static void text_is_plain_if_it_is_utf8_without_control_characters(void **state)
 	}
 }
 
+static void a_path_in_an_option_has_its_commas_twice(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", ""}, {"/a/b", "/a/b"}, {",", ",,"}, {"/a,b,,c", "/a,,b,,,,c"}};
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		char *part = text_option_path(cases[i][0]);
+
+		assert_string_equal(part, cases[i][1]);
+		free(part);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_cpus_is_taken_whole_or_refused),
 		cmocka_unit_test(a_run_is_confined_to_the_cpus_of_its_list),
 		cmocka_unit_test(text_is_plain_if_it_is_utf8_without_control_characters),
+		cmocka_unit_test(a_path_in_an_option_has_its_commas_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
+#include "guest/tinybench/base/text.h"
 #include "vmm/core/array.h"
 
 static int need_program(struct arm *arm, const char *name, const char *package, struct err *err)
@@ -90,9 +91,11 @@ static int qemu_command(struct arm *arm, const struct job *job, struct argv *arg
 		argv_add(argv, "virtio-net-device,netdev=net");
 	}
 	if (job->disk) {
+		char *path = text_option_path(job->disk);
+
 		argv_add(argv, "-drive");
-		argv_add(argv, "if=none,id=disk,format=raw,cache=none,aio=native,file=%s",
-			 job->disk);
+		argv_add(argv, "if=none,id=disk,format=raw,cache=none,aio=native,file=%s", path);
+		free(path);
 		argv_add(argv, "-device");
 		argv_add(argv, "virtio-blk-device,drive=disk");
 	}

@@ -7,6 +7,7 @@
 #include "guest/tinybench/arms/arm.h"
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/file.h"
+#include "guest/tinybench/base/text.h"
 #include "vmm/core/exit_status.h"
 
 static int need_file(const struct arm *arm, const char *name, const char *remedy, struct err *err)
@@ -63,8 +64,11 @@ static void add_tinyvmm(const struct arm *arm, const struct job *job, unsigned i
 		argv_add(argv, "tap=%s", job->net->tap);
 	}
 	if (job->disk) {
+		char *path = text_option_path(job->disk);
+
 		argv_add(argv, "--disk");
-		argv_add(argv, "%s,cache=none", job->disk);
+		argv_add(argv, "%s,cache=none", path);
+		free(path);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Text from elsewhere. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/base/text.h"
@@ -38,6 +39,18 @@ char *text_printable(const char *text)
 char *text_shown(const char *text)
 {
 	return text_is_plain(text) ? xstrdup(text) : text_printable(text);
+}
+
+char *text_option_path(const char *path)
+{
+	char *part = xcalloc(2 * strlen(path) + 1, 1), *to = part;
+
+	for (; *path; path++) {
+		if (*path == ',')
+			*to++ = ',';
+		*to++ = *path;
+	}
+	return part;
 }
 
 json_t *text_json(const char *text)

@@ -18,6 +18,12 @@ char *text_printable(const char *text);
 /* The same if it is not plain, else itself: in any case a copy. */
 char *text_shown(const char *text);
 
+/*
+ * A path as a part of an option's value, for tinyvmm and for QEMU: each comma twice. The caller
+ * frees it.
+ */
+char *text_option_path(const char *path);
+
 /* A JSON string of it, made printable where it is not plain; a new reference. */
 json_t *text_json(const char *text);
 
