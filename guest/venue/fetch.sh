@@ -130,8 +130,8 @@ exec 9>"$build/kernel/.lock"
 flock 9
 for wanted in "$@"; do
 	case $wanted in
-	cloud) fetch cloud linux-image-cloud-amd64 'linux-image-[0-9.-]+-cloud-amd64_' ;;
-	standard) fetch standard linux-image-amd64 'linux-image-[0-9.-]+-amd64_' ;;
+	cloud) fetch cloud linux-image-cloud-amd64 'linux-image-[0-9][^_]*-cloud-amd64_' ;;
+	standard) fetch standard linux-image-amd64 'linux-image-[0-9][^_]*[0-9]-amd64_' ;;
 	*) die "--kernel $wanted: there are cloud, standard, and files" ;;
 	esac
 done

@@ -107,13 +107,12 @@ check_tools() {
 # The version of the kernel in a file, a bzImage (boot.rst: kernel_version at 0x20e) or an ELF.
 kernel_version() {
 	local at
-	if [ "$(head -c 4 "$1" | tail -c 3)" = ELF ]; then
+	if [ "$(od -An -v -t x1 -N 4 "$1")" = " 7f 45 4c 46" ]; then
 		grep -aom1 'Linux version [^ ]*' "$1" | sed 's/Linux version //'
-		return
+	elif [ "$(od -An -v -t x1 -j 514 -N 4 "$1" 2>/dev/null)" = " 48 64 72 53" ]; then # "HdrS"
+		at=$(od -An -v -t u2 -j $((0x20e)) -N 2 "$1" | tr -d ' ')
+		tail -c +$((at + 513)) "$1" | head -c 100 | tr '\0' '\n' | sed -n '1s/ .*//p'
 	fi
-	[ "$(tail -c +515 "$1" | head -c 4)" = HdrS ] || return 0
-	at=$(od -An -v -t u2 -j $((0x20e)) -N 2 "$1" | tr -d ' ')
-	tail -c +$((at + 513)) "$1" | head -c 100 | tr '\0' '\n' | sed -n '1s/ .*//p'
 }
 
 # Sets $image, $modules_from (the directory of its version, or nothing) and $files_from: `host` where this

@@ -262,6 +262,9 @@ it "files come by name, as arguments, with --file, and into other places" carrie
 it "this machine's files are there, and only a share is written through" shares_files
 it "tinyvmm runs on the real kvm_amd" runs 0 $'hello from ring 0\nhello from ring 3\nbye' "on kvm_amd: 1 vCPU" \
 	tinyvmm -k "$build/guest/hello.elf" --stats
+# A bzImage, with the modules of its version in lib/modules beside it.
+it "a kernel file brings its modules" runs 0 "kvm_amd here" "" --kernel "$build/kernel/cloud/vmlinuz" \
+	-- sh -c 'test -c /dev/kvm && grep -q "^kvm_amd" /proc/modules && echo kvm_amd here'
 for signal in HUP:129 INT:130 TERM:143; do
 	it "SIG${signal%:*} ends the command and leaves nothing" ends_by "${signal%:*}" "${signal#*:}" \
 		'echo ready; exec sleep 1000'
