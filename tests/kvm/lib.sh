@@ -1,44 +1,15 @@
 # SPDX-License-Identifier: MIT
-# What the tests on /dev/kvm share: reports, and the runner of a table of cases. POSIX sh, so that
-# busybox can run it in the nested venue. Expects TINYVMM, GUESTS (their directory) and WORK (a
+# What the tests on /dev/kvm share, besides tests/results.sh: the runner of a table of cases. POSIX sh, so
+# that busybox can run it in the nested venue. Expects TINYVMM, GUESTS (their directory) and WORK (a
 # scratch directory).
 # shellcheck shell=sh
 
 # Ends what hangs. A machine may be slow for other reasons, so nothing that works comes near it.
 TIMEOUT=${TIMEOUT:-300}
-passed=0 failed=0 skipped=0
-
-ok() {
-	echo "ok    $1"
-	passed=$((passed + 1))
-}
-
-fail() { # NAME DETAILS...
-	fail_name=$1
-	shift
-	echo "FAIL  $fail_name: $*"
-	failed=$((failed + 1))
-}
-
-skip() { # NAME REASON...
-	skip_name=$1
-	shift
-	echo "SKIP  $skip_name: $*"
-	skipped=$((skipped + 1))
-}
 
 trim() {
 	trimmed=${1#"${1%%[![:space:]]*}"}
 	trimmed=${trimmed%"${trimmed##*[![:space:]]}"}
-}
-
-# The first lines of a file in one, for the report.
-excerpt() {
-	if [ -s "$1" ]; then
-		head -c 400 "$1" | tr '\n\r\t' '~  ' | tr -c ' -~' '?'
-	else
-		printf '(nothing)'
-	fi
 }
 
 # Runs a command again and again until it succeeds; fails after as many seconds as TIMEOUT says.

@@ -19,6 +19,8 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
+# shellcheck source=tests/results.sh
+. "$here/../results.sh"
 # shellcheck source=tests/kvm/lib.sh
 . "$here/lib.sh"
 
@@ -33,8 +35,8 @@ else
 fi
 if [ -n "$why" ]; then
 	skip check-kvm "$why"
-	echo "$passed passed, $failed failed, $skipped skipped"
-	exit 0
+	results
+	exit
 fi
 
 printf 'sixteen letters.and more' >"$GUESTS/module"
@@ -48,5 +50,4 @@ for part in counters streams resets disks networks payload netbench bad_input dr
 	. "$here/$part.sh"
 done
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+results

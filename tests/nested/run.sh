@@ -26,22 +26,26 @@ done
 dir=$build/nested
 mkdir -p "$dir/log"
 
-skip() {
-	echo "SKIP  nested venue: $*"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 0
+# shellcheck source=tests/results.sh
+. "$here/../results.sh"
+
+cannot_run() {
+	skip "nested venue" "$*"
+	results
+	exit
 }
 
 # ---- what level 1 carries -----------------------------------------------------------------------
 
 for tool in qemu-system-x86_64 busybox cpio mke2fs lscpu xz lz4; do
-	command -v $tool >/dev/null || skip "$tool is not installed; tests/deps.sh check installs it"
+	command -v $tool >/dev/null || cannot_run "$tool is not installed; tests/deps.sh check installs it"
 done
-"$venue/fetch.sh" "$build" cloud standard || skip "the Debian kernels could not be had (see above)"
+"$venue/fetch.sh" "$build" cloud standard || cannot_run "the Debian kernels could not be had (see above)"
 "$here/../../guest/linux/make.sh" "$build" || exit 1
 e2fsck=$(PATH=$PATH:/sbin:/usr/sbin command -v e2fsck) # of the package that has mke2fs
 carried=(--file "$build/tinyvmm:/bin/tinyvmm" --file "$build/tinybench:/bin/tinybench" --file "$e2fsck:/bin/e2fsck"
 	--file "$build/guest/linux/bench.cpio:/guest/bench.cpio" --file "$here/cases:/cases" --file "$here/../kvm:/kvm"
+	--file "$here/../results.sh:/results.sh"
 	--file "$build/tests/kvm:/build/tests/kvm")
 for kind in cloud standard; do
 	"$venue/make-guest.sh" "$build" $kind || exit 1
@@ -147,19 +151,14 @@ machines() {
 	wait
 }
 
-passed=0 failed=0 skipped=0 notes=0
+notes=0
 exec 3< <(machines)
 machines=$!
 trap 'kill $machines; wait $machines; exit 130' INT TERM HUP
 while IFS= read -r line; do
-	case $line in
-	'ok '*) passed=$((passed + 1)) ;;
-	'FAIL '*) failed=$((failed + 1)) ;;
-	'SKIP '*) skipped=$((skipped + 1)) ;;
-	'NOTE '*) notes=$((notes + 1)) ;;
-	esac
+	count "$line"
+	[[ $line != 'NOTE '* ]] || notes=$((notes + 1))
 	echo "$line"
 done <&3
 echo "nested venue: $SECONDS seconds$([ $notes = 0 ] || echo ", $notes NOTE above")"
-echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
-[ $failed = 0 ] && [ $passed -gt 0 ]
+results

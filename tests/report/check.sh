@@ -10,24 +10,23 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(cd "$1" && pwd)/report
 plots=16 # as many as report.c shows when there is data for all
-passed=0 failed=0
-
-ok() { passed=$((passed + 1)) && echo "ok    $1"; }
-fail() { failed=$((failed + 1)) && echo "FAIL  $1: $2"; }
+# shellcheck source=tests/results.sh
+. "$here/../results.sh"
 
 if ! command -v chromium >/dev/null; then
-	echo "skip  report: chromium is not installed"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 0
+	skip report "chromium is not installed"
+	results
+	exit
 fi
 rm -rf "$dir"
 mkdir -p "$dir"
 awk -f "$here/samples.awk" </dev/null | gzip >"$dir/samples.jsonl.gz"
 cp "$here/look.html" "$dir/"
-if ! "$dir/../tinybench" report "$dir" >"$dir/table.txt"; then
-	echo "FAIL  tinybench report"
-	exit 1
-fi
+"$dir/../tinybench" report "$dir" >"$dir/table.txt" || {
+	fail "tinybench report" "status $?"
+	results
+	exit
+}
 
 browse() { # ARGUMENTS...
 	timeout 120 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
@@ -56,5 +55,4 @@ for width in 1280 390; do
 	done
 done
 rm -rf "$dir/profile"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+results

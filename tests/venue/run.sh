@@ -12,8 +12,8 @@ only=${2:-}
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 trap 'exit 130' INT TERM HUP
-# shellcheck source=tests/kvm/lib.sh
-. "$here/../kvm/lib.sh"
+# shellcheck source=tests/results.sh
+. "$here/../results.sh"
 limit=300 # seconds for one boot and what is done there; a machine that froze is noticed sooner
 
 # it NAME FUNCTION ARGUMENT...: the function, in a subshell, prints what is wrong; nothing is well
@@ -247,8 +247,7 @@ it "a cached package that Debian did not sign is not used" verifies_packages
 for tool in qemu-system-x86_64 busybox cpio xz lz4; do
 	command -v $tool >/dev/null && continue
 	skip "the venue" "$tool is not installed; tests/deps.sh demo installs it"
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ]
+	results
 	exit
 done
 
@@ -286,5 +285,4 @@ it "Ctrl-] x leaves" on_terminal 130 '^ready' '-w ready -k ^]x' -- sh -c 'echo r
 it "SIGTERM leaves the terminal as it was" on_terminal 143 '^ready' '-w ready -s 15' -- sh -c 'echo ready; exec sleep 1000'
 it "--exact counts instructions, the same in each boot" counts_instructions
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+results

@@ -2,6 +2,7 @@
 # The payloads of tests/kvm run here too, on another kind of KVM: the same table, the same runner.
 
 payloads() {
+	. /results.sh
 	. /kvm/lib.sh
 	# On ext4, because a tmpfs has no O_DIRECT.
 	mkdir -p /tmp/disk && mount -t ext4 /dev/vda /tmp/disk && mkdir -p $WORK
