@@ -109,8 +109,8 @@ class FileRun:
         self.tests = {}
         names = [n for n in self.suite.names if self.suite.links(n, self.path)]
         for name, test in self.each(lambda n: self.measured("obj", n), names):
-            if test["seconds"] > self.suite.slow_seconds:
-                self.say("      %s: left out, it takes %.1f s" % (name, test["seconds"]))
+            if test["usual"][1] > self.suite.slow_seconds:
+                self.say("      %s: left out, it takes %.1f s of CPU time" % (name, test["usual"][1]))
             else:
                 self.tests[name] = test
         self.sanitized = None
@@ -244,7 +244,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--list", action="store_true", help="show the mutants, run nothing")
-    parser.add_argument("--slow", type=float, default=8.0, metavar="SECONDS", help="leave out tests that take longer")
+    parser.add_argument("--slow", type=float, default=4.0, metavar="SECONDS",
+                        help="leave out tests that take more CPU time")
     args = parser.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     if os.geteuid() == 0 and "MUTATE_ALONE" not in os.environ and shutil.which("unshare"):
