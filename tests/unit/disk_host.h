@@ -126,6 +126,7 @@ int ioctl(int fd, unsigned long request, ...)
 			memcpy(host.discarded, to, sizeof(host.discarded));
 		else
 			*(uint32_t *)to = (uint32_t)a->value;
+		errno = EINVAL; /* of before: it says nothing about a call that works */
 		return 0;
 	}
 	return failed(ENOTTY);

@@ -218,6 +218,15 @@ static void an_id_ends_in_a_hash_of_the_path(void **state)
 	assert_int_equal(open_disk(&disk, true, DISK_CACHE_WRITEBACK), 0);
 	assert_string_equal(disk.id, "disk.img-076e3535");
 	close_disk(&disk);
+	host.on = true;
+	ret = disk_open(
+		&disk,
+		&(struct disk_options){.path = image.path, .read_only = true, .id = "~! \x7f\x1f"},
+		&err);
+	host.on = false;
+	assert_int_equal(ret, 0);
+	assert_string_equal(disk.id, "~!___"); /* printable ASCII without blanks */
+	close_disk(&disk);
 	host.no_realpath = true;
 	assert_int_equal(chdir(image.dir.path), 0);
 	assert_int_equal(rename("disk.img", "foobar"), 0);

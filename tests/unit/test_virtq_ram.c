@@ -99,6 +99,19 @@ static void without_the_available_ring_an_interrupt_is_wanted(void **state)
 	}
 }
 
+static void a_queue_that_is_enabled_anew_is_whole_again(void **state)
+{
+	struct fixture *f = *state;
+
+	f->vq.broken = true;
+	assert_int_equal(virtq_enable(&f->vq, &f->g.mem, false), 0);
+	assert_false(f->vq.broken);
+	round_trip(f);
+	f->vq.enabled = false;
+	assert_int_equal(virtq_publish(&f->vq, 1), -EFAULT);
+	assert_int_equal(virtq_fill(&f->vq, 0, 0, 0), -EFAULT);
+}
+
 /* 2^16 entries without a look are one too many to tell whether the event was among them. */
 static void the_last_look_is_remembered_for_65535_entries(void **state)
 {
@@ -119,6 +132,7 @@ int main(void)
 		TEST(a_descriptor_table_that_is_gone_breaks_the_queue),
 		TEST(a_used_ring_that_is_gone_breaks_the_queue),
 		TEST(without_the_available_ring_an_interrupt_is_wanted),
+		TEST(a_queue_that_is_enabled_anew_is_whole_again),
 		TEST(the_last_look_is_remembered_for_65535_entries),
 	};
 
