@@ -46,7 +46,7 @@ KVM_GUESTS := $(patsubst tests/kvm/guest/%.S,$B/tests/kvm/%.elf,$(wildcard tests
 KVM_TOOLS  := $(patsubst %.c,$B/%,$(wildcard tests/kvm/*.c tests/bench/*.c tests/venue/*.c))
 UNIT       := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps demo linux-guest check check-kvm check-venue check-nested check-all mutate bench fuzz lint format install clean
+.PHONY: all help deps demo linux-guest check check-kvm check-venue check-nested check-exact check-all mutate bench fuzz lint format install clean
 .DELETE_ON_ERROR:
 .SECONDARY: # keeps the objects of tests
 
@@ -54,7 +54,7 @@ all: $B/tinyvmm $B/tinybench $B/venue $(PAYLOADS) $B/guest/payload.elf $B/guest/
 	$B/guest/linux/init $(EXACT_PARTS)
 
 help:
-	@echo 'all linux-guest deps demo check check-kvm check-venue check-nested check-all mutate bench fuzz lint format install clean'
+	@echo 'all linux-guest deps demo check check-kvm check-venue check-nested check-exact check-all mutate bench fuzz lint format install clean'
 deps:
 	$Qtests/deps.sh build demo check
 
@@ -155,7 +155,7 @@ $B/tests/unit-san/%: $B/san/tests/unit/%.o $B/san/libpure.a
 check: $B/guest/payload.bzImage $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%) $B/tinyvmm
 	$Qtests/include-rules.sh
 	$Qtests/run-unit.sh $(UNIT:%=$B/tests/unit/%) $(UNIT:%=$B/tests/unit-san/%)
-check-kvm check-venue check-nested: all $(KVM_GUESTS) $(KVM_TOOLS)
+check-kvm check-venue check-nested check-exact: all $(KVM_GUESTS) $(KVM_TOOLS)
 	$Qtests/$(@:check-%=%)/run.sh $B
 
 # Faults on purpose: a unit test has to notice each. MUTATE gives options, as in docs/testing.md.
@@ -166,7 +166,7 @@ check-all:
 	$Qtests/deps.sh build check
 	$Qfor t in check check-kvm; do $(MAKE) --no-print-directory $$t || exit 1; done
 	$Qtests/report/check.sh $B
-	$Qfor t in check-venue check-nested; do $(MAKE) --no-print-directory $$t || exit 1; done
+	$Qfor t in check-venue check-nested check-exact; do $(MAKE) --no-print-directory $$t || exit 1; done
 
 demo:
 	$Qtests/deps.sh build demo && $(MAKE) --no-print-directory all && tests/demo.sh $B

@@ -10,12 +10,14 @@
 
 #include <cmocka.h>
 
+#include "guest/tinybench/exact/budget.h"
 #include "guest/tinybench/exact/diff.h"
 #include "guest/tinybench/exact/flame.h"
 #include "guest/tinybench/exact/options.h"
 #include "guest/tinybench/exact/show.h"
 #include "guest/tinybench/exact/plan.h"
 #include "guest/tinybench/exact/result.h"
+#include "tests/unit/tempdir.h"
 #include "vmm/core/array.h"
 
 /* ---- options -----------------------------------------------------------------------------------
@@ -204,6 +206,44 @@ static void a_difference_names_what_only_one_has(void **state)
 	json_decref(after);
 }
 
+/* DIR, or one arm of it. */
+static void two_arms_of_one_result_can_be_compared(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		int status;
+		const char *said;
+	} cases[] = {
+		{"vm", "exec:_bin_x", 0, "trap.x, vm and exec:/bin/x"},
+		{"", "", 0, "equal, function by function"},
+		{"nowhere/vm", "", 2, "nowhere"},
+	};
+	struct tempdir dir;
+
+	(void)state;
+	tempdir_create(&dir);
+	tempdir_write(&dir, RESULT_FILE,
+		      "{\"type\": \"tinybench-exact-1\", \"results\": ["
+		      "{\"arm\": \"vm\", \"bench\": \"trap.x\", \"total\": 1, \"functions\": [], "
+		      "\"events\": {}},"
+		      "{\"arm\": \"exec:/bin/x\", \"bench\": \"trap.x\", \"total\": 2, "
+		      "\"functions\": [[\"f\", \"vmm\", 2, 1]], \"events\": {}}]}");
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		char before[128], after[128], *text = NULL;
+		struct err err = {0};
+		size_t size;
+		FILE *file = open_memstream(&text, &size);
+
+		(void)snprintf(before, sizeof(before), "%s/%s", dir.path, cases[i].before);
+		(void)snprintf(after, sizeof(after), "%s/%s", dir.path, cases[i].after);
+		assert_int_equal(diff_directories(file, before, after, &err), cases[i].status);
+		fclose(file);
+		assert_true(strstr(text, cases[i].said) || strstr(err.text, cases[i].said));
+		free(text);
+	}
+	tempdir_remove(&dir);
+}
+
 static void folded_stacks_have_a_line_each(void **state)
 {
 	json_t *results = json_loads(before_text, 0, NULL);
@@ -244,9 +284,67 @@ static void a_common_reason_is_said_once(void **state)
 	json_decref(results);
 }
 
+/* ---- budgets -----------------------------------------------------------------------------------
+ */
+
+static void a_budget_fails_for_growth_alone(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+		const char *said;
+	} cases[] = {
+		{"# a comment\n\nvm trap.x 10 0%\n", 0, "1 of 1 within"},
+		{"vm trap.x 9 0%\n  9 t!gone\n", 1, "t!gone: 9 -> 10"},
+		{"vm trap.x 9 0%\n  3 t!other\n", 1, "t!gone: 0 -> 10"},
+		{"vm trap.x 9 20%\n", 0, "1 of 1 within"},
+		{"vm trap.x 12 1%\n", 0, "make the budget smaller"},
+		{"vm trap.unknown 1 0%\n", 0, "0 of 0 within"},
+		{"built with 2.36 gcc 99\nvm trap.x 1 0%\n", 0, "SKIP"},
+		{"vm trap.x many\n", 2, NULL},
+		{"  x\n", 2, NULL},
+	};
+	json_t *results = json_loads(before_text, 0, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < NR_OF(cases); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *file = open_memstream(&text, &size);
+		struct err err;
+
+		assert_int_equal(budget_check_text(file, cases[i].text, results, &err),
+				 cases[i].status);
+		fclose(file);
+		if (cases[i].said)
+			assert_non_null(strstr(text, cases[i].said));
+		free(text);
+	}
+	json_decref(results);
+}
+
+static void the_budget_that_is_printed_is_kept(void **state)
+{
+	json_t *results = json_loads(before_text, 0, NULL);
+	char *table = printed(budget_print, results), *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+	struct err err;
+
+	(void)state;
+	assert_non_null(strstr(table, "vm trap.x 10 0%\n  10 t!gone\n"));
+	assert_int_equal(budget_check_text(file, table, results, &err), 0);
+	fclose(file);
+	free(text);
+	free(table);
+	json_decref(results);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_budget_fails_for_growth_alone),
+		cmocka_unit_test(the_budget_that_is_printed_is_kept),
 		cmocka_unit_test(wrong_options_say_what_is_right),
 		cmocka_unit_test(what_has_no_meaning_says_so),
 		cmocka_unit_test(disks_are_counted_on_both_kinds),
@@ -254,6 +352,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_arm_is_refused),
 		cmocka_unit_test(counts_are_written_as_people_do),
 		cmocka_unit_test(a_difference_names_what_only_one_has),
+		cmocka_unit_test(two_arms_of_one_result_can_be_compared),
 		cmocka_unit_test(folded_stacks_have_a_line_each),
 		cmocka_unit_test(a_flame_graph_is_one_well_formed_file),
 		cmocka_unit_test(a_common_reason_is_said_once),

@@ -230,6 +230,12 @@ static void finds_functions_of_an_elf_file(void **state)
 	symbol = symbols_find(&symbols, address + 1);
 	assert_non_null(symbol);
 	assert_string_equal(symbol->name, "insn_kind");
+	/* And the stubs through which it calls its libraries. */
+	address = 0;
+	for (size_t i = 0; i < symbols.nr; i++)
+		if (strcmp(symbols.at[i].name, "plt") == 0)
+			address = symbols.at[i].start;
+	assert_int_not_equal(address, 0);
 	symbols_free(&symbols);
 }
 

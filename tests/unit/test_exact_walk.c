@@ -299,12 +299,15 @@ static void most_operations_have_to_be_equal(void **state)
 {
 	static const struct {
 		uint64_t hashes[6];
+		size_t lengths[6];
 		size_t nr_usual, usual;
 	} cases[] = {
-		{{1, 1, 1, 1, 1, 1}, 6, 5},
-		{{1, 2, 1, 1, 3, 1}, 4, 5},
-		{{1, 1, 1, 2, 2, 2}, 0, 0},
-		{{1, 2, 3, 4, 5, 6}, 0, 0},
+		{{1, 1, 1, 1, 1, 1}, {9, 9, 9, 9, 9, 9}, 6, 5},
+		{{1, 2, 1, 1, 3, 1}, {9, 9, 9, 9, 9, 9}, 4, 5},
+		{{1, 1, 1, 2, 2, 2}, {9, 9, 9, 9, 9, 9}, 0, 0},
+		{{1, 2, 3, 4, 5, 6}, {9, 9, 9, 9, 9, 9}, 0, 0},
+		/* five requests are sent, and the sixth time all are waited for */
+		{{1, 1, 1, 1, 1, 2}, {9, 9, 9, 9, 9, 99}, 0, 0},
 	};
 
 	(void)state;
@@ -312,8 +315,10 @@ static void most_operations_have_to_be_equal(void **state)
 		struct operation operations[6] = {0};
 		struct split split = {.at = operations, .nr = 6};
 
-		for (size_t j = 0; j < 6; j++)
+		for (size_t j = 0; j < 6; j++) {
 			operations[j].hash = cases[i].hashes[j];
+			operations[j].length = cases[i].lengths[j];
+		}
 		split_choose(&split);
 		assert_int_equal(split.nr_usual, cases[i].nr_usual);
 		assert_int_equal(split.usual, cases[i].usual);

@@ -242,6 +242,7 @@ void settings_help(void)
 	     "  tinybench run [OPTION]...  measure; Ctrl-C keeps what was measured\n"
 	     "  tinybench report DIR       print the table and make report.html again\n"
 	     "  tinybench diff DIR1 DIR2   compare two results\n"
+	     "  tinybench exact --help     count instructions instead, on any machine\n"
 	     "  tinybench aa [OPTION]...   the same arm against itself: how often would this\n"
 	     "                             machine fool us?\n");
 	for (i = 0; i < NR_OF(rows); i++) {

@@ -5,8 +5,6 @@
 #include "guest/tinybench/base/alloc.h"
 #include "guest/tinybench/exact/account.h"
 
-#define TIMER "asm_sysvec_apic_timer_interrupt"
-
 void tallies_add(struct tallies *tallies, const char *name, uint64_t count)
 {
 	size_t i = 0;
@@ -154,7 +152,7 @@ static uint64_t count_ticks(const struct trace *trace, const struct insns *insns
 	trace_start(&reader, trace);
 	while (trace_next(&reader, &step)) {
 		walk_step(&walk, &step);
-		ticks += walk.enters && strcmp(walk.node->function->name, TIMER) == 0;
+		ticks += walk.enters && walk.node->function->is_tick;
 	}
 	walk_free(&walk);
 	return ticks;
@@ -176,7 +174,7 @@ static void count_all(struct account *account, const struct trace *trace, uint64
 	while (trace_next(&reader, &step)) {
 		walk_step(&account->walk, &step);
 		account->length++;
-		if (cuts && walk_is_inside(walk, TIMER))
+		if (cuts && walk->node->in_tick)
 			cut_out++;
 		else
 			count_step(account, step.insn);

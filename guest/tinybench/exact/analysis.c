@@ -81,13 +81,13 @@ static bool ended_well(const struct plan_job *job, const char *status, const cha
 /* ---- symbols
  * ------------------------------------------------------------------------------------- */
 
-/* Level 1's files are this machine's, but for those of the build directory. */
+/* Level 1's files are this machine's, but for those that pack.sh has kept. */
 static char *find_file(void *opaque, const char *path)
 {
 	const struct machine *machine = opaque;
 
 	if (strncmp(path, PLAN_BUILD "/", strlen(PLAN_BUILD "/")) == 0)
-		return xasprintf("%s/%s", machine->build_dir, path + strlen(PLAN_BUILD "/"));
+		return xasprintf("%s%s", machine->dir, path);
 	return xstrdup(path);
 }
 
@@ -107,7 +107,7 @@ static int load_places(struct places *places, const struct machine *machine,
 	if (!ret)
 		places_add_maps(places, maps, find_file, (void *)machine);
 	for (size_t i = 0; i < job->guests.nr; i++) {
-		char *file = xasprintf("%s/%s", machine->build_dir, job->guests.at[i]);
+		char *file = xasprintf("%s" PLAN_BUILD "/%s", machine->dir, job->guests.at[i]);
 
 		(void)symbols_add_elf(&places->guest, file, 0, 0, 0, &ignored);
 		free(file);

@@ -204,7 +204,7 @@ static json_t *result_of(const struct batch *batch, const struct plan_job *job,
 			if (batch->shares[i].jobs[j] == job && outcomes[i])
 				return json_incref(
 					json_array_get(json_object_get(outcomes[i], "results"), j));
-	return result_from_reason(job, "the process that counts it ended early");
+	return result_from_reason(job, "the process that counts it did not come to its end");
 }
 
 static json_t *collect(const struct batch *batch, const struct plan *plan, json_t *versions)
@@ -246,7 +246,7 @@ int batch_run(const struct plan *plan, const struct exact_options *options, cons
 	sigprocmask(SIG_BLOCK, &signals, &before);
 	divide(&batch, plan);
 	ret = run_shares(&batch, err);
-	if (!ret)
+	if (!ret || ret == -EINTR)
 		*results = collect(&batch, plan, versions);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	for (size_t i = 0; i < batch.nr; i++) {

@@ -9,8 +9,8 @@
 
 /*
  * Fills in results in the plan's order, one for each job; jobs of a machine that failed have its
- * reason. `versions` gets which kernel ran. 0, or -errno with a message if it was interrupted
- * (-EINTR) or could not begin.
+ * reason. `versions` gets which kernel ran. 0, or -errno with a message if it could not begin, or
+ * was interrupted (-EINTR), which leaves the results that were there.
  */
 int batch_run(const struct plan *plan, const struct exact_options *options, const char *build_dir,
 	      json_t *versions, json_t **results, struct err *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest/tinybench/base/alloc.h"
+#include "guest/tinybench/base/file.h"
 #include "guest/tinybench/base/names.h"
 #include "guest/tinybench/base/status.h"
 #include "guest/tinybench/exact/diff.h"
@@ -70,7 +71,7 @@ static void show_line(FILE *file, const char *what, double before, double after)
 		show_count(text[i], numbers[i]);
 		json_decref(numbers[i]);
 	}
-	fprintf(file, "  %12s %12s %s%s  %s\n", text[0], text[1], after > before ? "+" : "",
+	fprintf(file, "  %12s %12s %c%-10s %s\n", text[0], text[1], after > before ? '+' : ' ',
 		text[2], what);
 }
 
@@ -158,18 +159,27 @@ static void diff_one(FILE *file, const json_t *before, const json_t *after)
 {
 	double was = json_number_value(json_object_get(before, "total"));
 	double is = json_number_value(json_object_get(after, "total"));
+	const json_t *old_reason = json_object_get(before, "reason");
+	const json_t *new_reason = json_object_get(after, "reason");
 
+	if (old_reason && new_reason)
+		return;
 	if (strcmp(text_of(before, "arm"), text_of(after, "arm")) == 0)
 		fprintf(file, "\n%s, %s\n", text_of(before, "bench"), text_of(before, "arm"));
 	else
 		fprintf(file, "\n%s, %s and %s\n", text_of(before, "bench"), text_of(before, "arm"),
 			text_of(after, "arm"));
-	if (json_object_get(before, "reason") || json_object_get(after, "reason")) {
-		fprintf(file, "  not compared: %s%s\n", text_of(before, "reason"),
-			text_of(after, "reason"));
+	if (old_reason || new_reason) {
+		fprintf(file, "  not counted %s: %s\n", old_reason ? "before" : "after",
+			json_string_value(old_reason ? old_reason : new_reason));
 		return;
 	}
 	show_line(file, "total", was, is);
+	if (json_equal(json_object_get(before, "functions"), json_object_get(after, "functions")) &&
+	    json_equal(json_object_get(before, "events"), json_object_get(after, "events"))) {
+		fprintf(file, "  equal, function by function\n");
+		return;
+	}
 	show_numbers(file, before, after, "columns");
 	show_numbers(file, before, after, "events");
 	show_numbers(file, before, after, "syscalls");
@@ -213,10 +223,52 @@ size_t diff_results(FILE *file, const json_t *before, const json_t *after)
 	return nr;
 }
 
+/* Leaves the results of one arm, whose directory has that name (output.h). */
+static void keep_arm(json_t *results, const char *name)
+{
+	json_t *list = json_object_get(results, "results");
+
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		char *arm = xstrdup(text_of(json_array_get(list, i), "arm"));
+
+		for (char *c = arm; *c; c++)
+			if (*c == '/')
+				*c = '_';
+		if (strcmp(arm, name) != 0)
+			json_array_remove(list, i);
+		free(arm);
+	}
+}
+
+/* Of a directory of results, or of one arm's in it. */
+static json_t *load_side(const char *path, struct err *err)
+{
+	char *file = xasprintf("%s/" RESULT_FILE, path), *copy, *slash;
+	bool is_whole = file_exists(file);
+	json_t *results;
+
+	free(file);
+	if (is_whole)
+		return results_load(path, err);
+	copy = xstrdup(path);
+	while ((slash = strrchr(copy, '/')) && slash[1] == '\0')
+		*slash = '\0';
+	if (!slash) {
+		free(copy);
+		return results_load(path, err);
+	}
+	*slash = '\0';
+	results = results_load(copy, err);
+	if (results)
+		keep_arm(results, slash + 1);
+	free(copy);
+	return results;
+}
+
 int diff_directories(FILE *file, const char *before, const char *after, struct err *err)
 {
-	json_t *old = results_load(before, err);
-	json_t *new = old ? results_load(after, err) : NULL;
+	json_t *old = load_side(before, err);
+	json_t *new = old ? load_side(after, err) : NULL;
 	int status = BENCH_STATUS_OK;
 
 	if (!new) {

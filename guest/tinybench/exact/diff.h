@@ -15,7 +15,7 @@
  */
 size_t diff_results(FILE *file, const json_t *before, const json_t *after);
 
-/* The directories' results; tinybench's exit status. */
+/* The results of two directories, or of two arms in them (DIR/ARM); tinybench's exit status. */
 int diff_directories(FILE *file, const char *before, const char *after, struct err *err);
 
 #endif

@@ -12,11 +12,14 @@
 #include "guest/tinybench/base/file.h"
 #include "guest/tinybench/base/status.h"
 #include "guest/tinybench/exact/batch.h"
+#include "guest/tinybench/exact/budget.h"
 #include "guest/tinybench/exact/diff.h"
 #include "guest/tinybench/exact/exact.h"
 #include "guest/tinybench/exact/machine.h"
 #include "guest/tinybench/exact/output.h"
 #include "guest/tinybench/exact/show.h"
+
+#define COMPILER "gcc " __VERSION__
 
 /* ---- what results depend on
  * ---------------------------------------------------------------------- */
@@ -34,44 +37,42 @@ static char *hash_of(const char *file)
 }
 
 /* The kernel package has one file boot/config-VERSION. */
-static char *config_hash(const char *build_dir)
+static char *config_hash(const char *kernel)
 {
+	char *command = xasprintf("ls %s/boot/config-* 2>/dev/null", kernel), *path, *hash = NULL;
+	char *const argv[] = {(char *)"/bin/sh", (char *)"-c", command, NULL};
 	struct err ignored;
-	char *kernel = NULL, *command, *path, *hash = NULL;
 
-	if (machine_find_kernel(build_dir, &kernel, &ignored) < 0)
-		return NULL;
-	command = xasprintf("ls %s/boot/config-* 2>/dev/null", kernel);
-	{
-		char *const argv[] = {(char *)"/bin/sh", (char *)"-c", command, NULL};
-
-		path = spawn_capture(argv, &ignored);
-	}
+	path = spawn_capture(argv, &ignored);
 	if (path) {
 		path[strcspn(path, "\n")] = '\0';
 		hash = hash_of(path);
 	}
 	free(path);
 	free(command);
-	free(kernel);
 	return hash;
 }
 
 static int find_versions(json_t *versions, const char *build_dir, struct err *err)
 {
-	char qemu[128], *hash;
+	char qemu[128], *hash, *kernel = NULL;
+	int ret;
 
 	if (!machine_qemu_version(qemu, sizeof(qemu)))
 		return err_set(err, -ENOENT,
 			       "qemu-system-x86_64 is missing; apt-get install "
 			       "--no-install-recommends qemu-system-x86");
-	hash = config_hash(build_dir);
+	ret = machine_find_kernel(build_dir, &kernel, err);
+	if (ret)
+		return ret;
+	hash = config_hash(kernel);
 	json_object_set_new(versions, "qemu", json_string(qemu));
 	json_object_set_new(versions, "libc", json_string(gnu_get_libc_version()));
-	json_object_set_new(versions, "compiler", json_string("gcc " __VERSION__));
+	json_object_set_new(versions, "compiler", json_string(COMPILER));
 	json_object_set_new(versions, "tinyvmm", json_string(TINYVMM_VERSION));
 	json_object_set_new(versions, "kernel_config_sha256", json_string(hash ? hash : "unknown"));
 	free(hash);
+	free(kernel);
 	return 0;
 }
 
@@ -124,6 +125,19 @@ static void show(const struct exact_options *options, const json_t *results)
 	       options->out, options->out);
 }
 
+/* OUT/budget: what tests/exact/budget could be. */
+static void write_budget(const char *out, const json_t *results)
+{
+	char *path = xasprintf("%s/budget", out);
+	FILE *file = fopen(path, "we");
+
+	if (file)
+		budget_print(file, results);
+	if (!file || fclose(file) != 0)
+		fprintf(stderr, "tinybench: %s: %s\n", path, strerror(errno));
+	free(path);
+}
+
 /* Something was counted, or nothing had a meaning. */
 static int status_of(const json_t *results, const struct plan *plan)
 {
@@ -141,18 +155,23 @@ static int count_plan(const struct exact_options *options, const char *build_dir
 {
 	json_t *versions = json_object(), *list = NULL, *results;
 	int ret = find_versions(versions, build_dir, err), status = BENCH_STATUS_FAILED;
+	struct err saving;
 
 	if (!ret)
 		ret = file_make_directory(options->out, err);
 	if (!ret)
 		ret = batch_run(plan, options, build_dir, versions, &list, err);
-	if (!ret) {
+	if (list) {
 		results =
 			json_pack("{s:s, s:O, s:s, s:o}", "type", RESULT_TYPE, "versions", versions,
 				  "kernel_words", options->kernel_words, "results", list);
-		ret = results_save(options->out, results, err);
+		if (results_save(options->out, results, &saving) < 0 && !ret)
+			ret = err_set(err, -EIO, "%s", saving.text);
+		write_budget(options->out, results);
 		show(options, results);
 		status = status_of(results, plan);
+		if (!ret && options->budget)
+			status = budget_check(stdout, options->budget, results, err);
 		json_decref(results);
 	}
 	json_decref(versions);
@@ -179,6 +198,10 @@ int exact_command(int argc, char **argv, struct err *err)
 		return bench_status(ret);
 	if (options.help) {
 		exact_options_help();
+		return BENCH_STATUS_OK;
+	}
+	if (options.versions) {
+		printf("%s %s\n", gnu_get_libc_version(), COMPILER);
 		return BENCH_STATUS_OK;
 	}
 	if (options.diff[0])

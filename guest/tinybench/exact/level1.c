@@ -2,9 +2,9 @@
 /*
  * What `tinybench exact` runs in level 1, the machine whose instructions are counted: reads jobs,
  * starts each program, tells the plugin by markers what follows (guest/abi.h), and writes what the
- * programs said, and where their code was, to a raw disk for the host to read.
+ * programs said, and where their code was, to a file that init.sh hands to the host.
  *
- *	level1 JOBS DISK
+ *	level1 JOBS RESULT
  *
  * JOBS has a line for each job, fields separated by tabs: number, kind, seconds, program,
  * arguments. A kind is
@@ -14,7 +14,7 @@
  *	life	a program that is counted from execve(2) to its end
  *	peer	a program that runs beside the jobs that follow, until the next peer
  *
- * The disk gets "file NAME SIZE\n" and the bytes, for each file, and "end\n".
+ * The result is "file NAME SIZE\n" and the bytes, for each file, and "end\n".
  *
  * A program's output goes to a file in memory: a reader that wakes up would be part of the count.
  *Where its code lies is read when it is about to end, by ptrace(2), which a program that gets no
@@ -300,12 +300,12 @@ int main(int argc, char **argv)
 	size_t kept_bytes;
 	int fd;
 
-	/* In memory until the end: a disk ends its requests when QEMU's host pleases. */
+	/* Written when all is done, so that a job costs the same wherever it stands in the list. */
 	disk = open_memstream(&kept, &kept_bytes);
 	marker = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
 		      -1, 0);
 	if (!jobs || !disk || marker == MAP_FAILED) {
-		fprintf(stderr, "usage: level1 JOBS DISK\n");
+		fprintf(stderr, "usage: level1 JOBS RESULT\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -327,8 +327,8 @@ int main(int argc, char **argv)
 	put_file("modules", "/proc/modules", SIZE_MAX);
 	fprintf(disk, "end\n");
 	fclose(disk);
-	fd = open(argv[2], O_WRONLY);
-	if (fd < 0 || write_all(fd, kept, kept_bytes) < 0 || fsync(fd) < 0) {
+	fd = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write_all(fd, kept, kept_bytes) < 0) {
 		perror(argv[2]);
 		return 1;
 	}

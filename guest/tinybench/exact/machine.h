@@ -19,7 +19,10 @@ struct machine {
 /* What the machine runs on: "QEMU emulator version 7.2.22 ..."; false without QEMU. */
 bool machine_qemu_version(char *text, size_t size);
 
-/* The unpacked kernel package: kernel/cloud of the build directory. 0, or -ENOENT with a remedy. */
+/*
+ * The unpacked kernel package, kernel/cloud of the build directory, which is fetched if it is not
+ * there (guest/venue/fetch.sh). 0, or -errno with a reason. The caller frees *dir.
+ */
 int machine_find_kernel(const char *build_dir, char **dir, struct err *err);
 
 /*

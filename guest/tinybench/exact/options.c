@@ -20,6 +20,7 @@ enum option_id {
 	OPTION_DIFF,
 	OPTION_BUDGET,
 	OPTION_BUILD,
+	OPTION_VERSIONS,
 	OPTION_HELP,
 };
 
@@ -37,11 +38,12 @@ static const struct row {
 	[OPTION_JOBS] = {"jobs", "N", "machines at once, by default one for each CPU"},
 	[OPTION_ANATOMY] = {"anatomy", "GLOB", "as --bench, and print the functions"},
 	[OPTION_LISTING] = {"listing", "GLOB", "as --bench, and write the instructions in order"},
-	[OPTION_DIFF] = {"diff", NULL, "compare DIR1 with DIR2, function by function"},
+	[OPTION_DIFF] = {"diff", NULL, "compare DIR1 with DIR2, or DIR/ARM1 with DIR/ARM2"},
 	[OPTION_BUDGET] = {"budget", "FILE",
 			   "compare the VMM's part with a table (tests/exact/budget)"},
 	[OPTION_BUILD] = {"build", "DIR",
 			  "where tinyvmm and guest/ are, by default beside tinybench"},
+	[OPTION_VERSIONS] = {"versions", NULL, "print which libc and compiler a budget depends on"},
 	[OPTION_HELP] = {"help", NULL, "print this"},
 };
 
@@ -106,6 +108,9 @@ static int set(struct exact_options *options, int id, const char *value, struct 
 		break;
 	case OPTION_BUILD:
 		options->build_dir = value;
+		break;
+	case OPTION_VERSIONS:
+		options->versions = true;
 		break;
 	default:
 		options->help = true;

@@ -13,7 +13,7 @@ struct exact_options {
 	const char *budget;    /* a file to compare with, or NULL */
 	const char *diff[2];   /* directories, or NULL */
 	unsigned int jobs;     /* machines at once */
-	bool anatomy, listing, help;
+	bool anatomy, listing, versions, help;
 };
 
 /* 0, or -EINVAL with a reason. Strings point into argv. */

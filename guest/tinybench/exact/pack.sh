@@ -21,10 +21,14 @@ place "$exact/init.sh" init
 chmod 755 "$root/init"
 modules null_blk brd
 mv "$root/modules" "$root/later"
-modules virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk \
-	irqbypass kvm kvm-amd tun configfs
+modules virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk
+mv "$root/modules" "$root/last"
+modules irqbypass kvm kvm-amd tun configfs
 for pair in "$@"; do
 	place "${pair#*=}" "${pair%%=*}"
 	libraries "${pair#*=}"
 done
 pack "$cpio"
+# The programs as they were packed stay beside it: the build directory may have others by the time that symbols are
+# looked up.
+[ ! -d "$root/b" ] || mv "$root/b" "$(dirname "$cpio")/"

@@ -117,6 +117,7 @@ static void classify(struct function *function)
 			break;
 		}
 	}
+	function->is_tick = strcmp(function->name, "asm_sysvec_apic_timer_interrupt") == 0;
 	function->switches = strcmp(function->name, "__switch_to") == 0;
 }
 

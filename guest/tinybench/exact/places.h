@@ -44,6 +44,7 @@ struct function {
 	uint64_t start;
 	enum event event;
 	bool is_interrupt; /* level 1's CPU came here by itself: an interrupt or an exception */
+	bool is_tick;	   /* the interrupt of the timer */
 	bool switches;	   /* __switch_to: returns on the stack of another thread */
 	bool unnamed;	   /* no symbol: `start` is where it was entered */
 	struct function *next;

@@ -272,6 +272,17 @@ static void add_one(struct plan *plan, const char *arm, const char *bench, const
 	free(program);
 }
 
+/* Wanted by its name, or by that and what it is on. */
+static void add_if_wanted(struct plan *plan, const char *arm, const char *bench, const char *on,
+			  const char *patterns, const char *build_dir)
+{
+	char *name = xasprintf("%s%s%s", bench, on ? "@" : "", on ? on : "");
+
+	if (names_match(patterns, bench) || names_match(patterns, name))
+		add_one(plan, arm, bench, on, build_dir);
+	free(name);
+}
+
 int plan_add_arm(struct plan *plan, const char *arm, const struct catalog *catalog,
 		 const char *patterns, const char *build_dir, struct err *err)
 {
@@ -291,13 +302,11 @@ int plan_add_arm(struct plan *plan, const char *arm, const struct catalog *catal
 	for (size_t i = 0; !ret && i < catalog->nr; i++) {
 		const char *bench = catalog->at[i]->name;
 
-		if (!names_match(patterns, bench))
-			continue;
 		if (begins(bench, "blk.")) {
-			add_one(plan, arm, bench, "null_blk", build_dir);
-			add_one(plan, arm, bench, "brd", build_dir);
+			add_if_wanted(plan, arm, bench, "null_blk", patterns, build_dir);
+			add_if_wanted(plan, arm, bench, "brd", patterns, build_dir);
 		} else {
-			add_one(plan, arm, bench, NULL, build_dir);
+			add_if_wanted(plan, arm, bench, NULL, patterns, build_dir);
 		}
 	}
 	return ret;

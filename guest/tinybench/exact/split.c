@@ -103,7 +103,7 @@ static void find_operations(struct split *split, const struct trace *trace, uint
 
 void split_choose(struct split *split)
 {
-	size_t best = 0, best_equal = 0;
+	size_t best = 0, best_equal = 0, all = 0;
 
 	for (size_t i = 0; i < split->nr; i++) {
 		size_t equal = 0;
@@ -116,7 +116,10 @@ void split_choose(struct split *split)
 			best_equal = equal;
 		}
 	}
-	if (best_equal < LEAST_EQUAL || best_equal * 3 < split->nr * 2)
+	for (size_t i = 0; i < split->nr; i++)
+		all += split->at[i].length;
+	if (best_equal < LEAST_EQUAL || best_equal * 3 < split->nr * 2 ||
+	    best_equal * split->at[best].length * 2 < all)
 		return;
 	for (size_t i = 0; i < split->nr; i++)
 		split->at[i].is_usual = split->at[i].hash == split->at[best].hash &&

@@ -23,7 +23,11 @@ struct split {
 	size_t usual; /* the last of those */
 };
 
-/* Of `lengths` operations with those hashes: marks the most frequent kind, and counts it. */
+/*
+ * Marks the operations of the most frequent kind, and counts them: none if they are less than two
+ * thirds of all, or have less than half of the instructions. Requests that are sent together are
+ * many short rounds and a long one, in which the work is.
+ */
 void split_choose(struct split *split);
 
 /*

@@ -163,22 +163,45 @@ static void add_symbols(struct symbols *symbols, const struct image *image,
 	}
 }
 
+/* The stubs through which a program calls its libraries have no symbols, and a section of their
+ * own. */
+static void add_stubs(struct symbols *symbols, const struct image *image, uint64_t bias,
+		      uint64_t start, uint64_t end, const char *module)
+{
+	Elf64_Shdr names, section;
+	char name[5] = "";
+
+	if (!get_section(image, image->header.e_shstrndx, &names))
+		return;
+	for (uint64_t i = 0; i < image->header.e_shnum; i++) {
+		if (!get_section(image, i, &section) || !(section.sh_flags & SHF_EXECINSTR) ||
+		    section.sh_name > names.sh_size ||
+		    !get(image, names.sh_offset + section.sh_name, name, sizeof(name) - 1) ||
+		    strcmp(name, ".plt") != 0 || section.sh_addr + bias < start ||
+		    section.sh_addr + bias >= end)
+			continue;
+		add(symbols, section.sh_addr + bias, section.sh_addr + bias + section.sh_size,
+		    xstrdup("plt"), module);
+	}
+}
+
 static int add_image(struct symbols *symbols, const struct image *image, const char *path,
 		     uint64_t address, uint64_t offset, uint64_t size, struct err *err)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	Elf64_Shdr section;
-	uint64_t bias = 0;
+	uint64_t bias = 0, start = size ? address : 0, end = size ? address + size : UINT64_MAX;
+	const char *module;
 
 	if (memcmp(image->header.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    image->header.e_ident[EI_CLASS] != ELFCLASS64)
 		return err_set(err, -EINVAL, "%s is no ELF64", path);
 	if (size > 0 && !find_bias(image, address, offset, &bias))
 		return 0; /* not code */
+	module = add_module(symbols, base, strlen(base));
 	if (find_section(image, SHT_SYMTAB, &section) || find_section(image, SHT_DYNSYM, &section))
-		add_symbols(symbols, image, &section, bias, size ? address : 0,
-			    size ? address + size : UINT64_MAX,
-			    add_module(symbols, base, strlen(base)));
+		add_symbols(symbols, image, &section, bias, start, end, module);
+	add_stubs(symbols, image, bias, start, end, module);
 	return 0;
 }
 

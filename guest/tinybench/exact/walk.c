@@ -29,6 +29,7 @@ static struct node *child_of(struct node *parent, struct function *function)
 	}
 	node = xcalloc(1, sizeof(*node));
 	node->function = function;
+	node->in_tick = parent->in_tick || function->is_tick;
 	node->parent = parent;
 	node->next = parent->first;
 	parent->first = node;
@@ -205,6 +206,22 @@ void walk_start(struct walk *walk, const struct insns *insns, struct places *pla
 		if (insns->at[i].size && insns->at[i].kind == INSN_VMRUN)
 			walk->behind_vmrun = insns->at[i].address + insns->at[i].size;
 	walk->thread = add_thread(walk, 0);
+	for (size_t i = 0; i < 2; i++)
+		walk->known[i] = xcalloc(insns->nr + 1, sizeof(walk->known[i][0]));
+}
+
+/* The same instruction is in the same function, where that has a symbol. */
+static struct function *find_function(struct walk *walk, enum world world, struct function *before)
+{
+	struct function **known = &walk->known[world == WORLD_GUEST][walk->insn - walk->insns->at];
+	struct function *function;
+
+	if (*known)
+		return *known;
+	function = places_find(walk->places, world, walk->insn->address, !before, before);
+	if (!function->unnamed)
+		*known = function;
+	return function;
 }
 
 /* Gives the frame on top the function that is executed now. */
@@ -221,7 +238,7 @@ static void place(struct walk *walk, enum world world)
 		frame = top(thread);
 	}
 	before = frame->node ? frame->node->function : NULL;
-	function = places_find(walk->places, world, address, !before, before);
+	function = find_function(walk, world, before);
 	if (world == WORLD_KERNEL && function->is_interrupt && function->start == address &&
 	    walk->has_world && walk->world == WORLD_KERNEL) {
 		push(thread, (struct frame){.world = world, .is_interrupt = true});
@@ -285,19 +302,13 @@ void walk_step(struct walk *walk, const struct step *step)
 	after(walk, world, step);
 }
 
-bool walk_is_inside(const struct walk *walk, const char *prefix)
-{
-	for (const struct node *node = walk->node; node && node->function; node = node->parent)
-		if (strncmp(node->function->name, prefix, strlen(prefix)) == 0)
-			return true;
-	return false;
-}
-
 void walk_free(struct walk *walk)
 {
 	free_children(&walk->root);
 	for (size_t i = 0; i < walk->nr_threads; i++)
 		free(walk->threads[i]);
 	free(walk->threads);
+	free(walk->known[0]);
+	free(walk->known[1]);
 	*walk = (struct walk){0};
 }

@@ -17,6 +17,7 @@ struct node {
 	struct function *function;	    /* NULL of the root */
 	struct node *parent, *first, *next; /* its first child, and the next one of its parent */
 	uint64_t self, calls;
+	bool in_tick; /* the timer's interrupt, or called by it */
 };
 
 struct frame {
@@ -41,6 +42,8 @@ struct walk {
 	const struct insns *insns;
 	struct places *places;
 	struct node root;
+	struct function *
+		*known[2]; /* by instruction, of the host and of a guest: those with symbols */
 	struct thread **threads, *thread;
 	size_t nr_threads, threads_capacity;
 	bool in_guest;
@@ -59,9 +62,6 @@ void walk_start(struct walk *walk, const struct insns *insns, struct places *pla
 
 /* One more instruction; walk->insn, node and enters tell of it. */
 void walk_step(struct walk *walk, const struct step *step);
-
-/* Whether a function of this name prefix is among those that led here, itself included. */
-bool walk_is_inside(const struct walk *walk, const char *prefix);
 
 void walk_free(struct walk *walk);
 
