@@ -140,11 +140,20 @@ class FileRun:
         stem = os.path.basename(self.path)[:-2]
         order = sorted((stem not in name, t["seconds"], name) for name, t in tests.items() if number in t["reached"])
         for _, _, name in order:
-            came, _, _ = runner.run(tests[name]["program"], self.dir + "/tmp", number, usual=tests[name]["usual"],
-                                    address_space=(16 << 30) if tests is self.tests else 0)
+            came = self.run_mutant(tests[name], number, (16 << 30) if tests is self.tests else 0)
             if came != runner.PASSED:
                 return (KILLED if came == runner.FAILED else runner.TIMED_OUT), name
         return (SURVIVED if order else UNREACHED), None
+
+    def run_mutant(self, test, number, address_space):
+        came, _, _ = runner.run(test["program"], self.dir + "/tmp", number, None, test["usual"], address_space)
+        if came == runner.TIMED_OUT:
+            # A test that looks at a clock again and again takes more CPU time while the machine is less busy.
+            _, seconds, cpu = runner.run(test["program"], self.dir + "/tmp")
+            if seconds > test["usual"][0] or cpu > test["usual"][1]:
+                test["usual"] = max(seconds, test["usual"][0]), max(cpu, test["usual"][1])
+                came, _, _ = runner.run(test["program"], self.dir + "/tmp", number, None, test["usual"], address_space)
+        return came
 
     def judge_sanitized(self, number):
         """What is left may still be seen by ASan or UBSan."""
