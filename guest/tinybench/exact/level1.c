@@ -85,8 +85,13 @@ static void put_file(const char *name, const char *path, size_t limit)
 
 	while (file && text && (got = fread(text + size, 1, capacity - size, file)) > 0) {
 		size += got;
-		if (size == capacity)
-			text = realloc(text, capacity *= 2);
+		if (size == capacity) {
+			char *larger = realloc(text, capacity *= 2);
+
+			if (!larger)
+				break;
+			text = larger;
+		}
 	}
 	skip = size > limit ? size - limit : 0;
 	if (text)

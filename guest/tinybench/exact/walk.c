@@ -214,10 +214,10 @@ void walk_start(struct walk *walk, const struct insns *insns, struct places *pla
 static struct function *find_function(struct walk *walk, enum world world, struct function *before)
 {
 	struct function **known = &walk->known[world == WORLD_GUEST][walk->insn - walk->insns->at];
-	struct function *function;
+	struct function *function = *known;
 
-	if (*known)
-		return *known;
+	if (function)
+		return function;
 	function = places_find(walk->places, world, walk->insn->address, !before, before);
 	if (!function->unnamed)
 		*known = function;
