@@ -5,8 +5,8 @@
  * reads here which events there are. The method, and the _INI method that says that the guest will
  * do so, are in the DSDT (vmm/x86/tables/acpi_dsdt.c).
  *
- * Nobody listens in a guest without an ACPI interpreter, and a button that is pressed there does
- * nothing: ged_create() makes a button that knows.
+ * A guest without an ACPI interpreter does not listen: press() of the button that ged_create()
+ * makes returns false then, and does nothing.
  */
 #ifndef DEVICES_GED_H
 #define DEVICES_GED_H

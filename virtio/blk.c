@@ -188,7 +188,7 @@ static enum turn serve_chain(struct blk *blk, struct blk_request *req)
 	if (ret == BLK_REQUEST_PREPARED)
 		enqueue(blk, req);
 	else
-		finish(blk, req, (uint8_t)ret); /* the slot is another's from here on */
+		finish(blk, req, (uint8_t)ret); /* another request may take the slot now */
 	return turn;
 }
 

@@ -213,8 +213,8 @@ static int measure_file(struct disk *disk, const char *path, struct err *err)
 	disk->logical_bytes = DISK_SECTOR_BYTES;
 	disk->physical_bytes = (uint32_t)st.st_blksize;
 	/*
-	 * Punching behind the end changes nothing but the time of change, and an unable file system
-	 * refuses it.
+	 * Punching behind the end changes nothing but the time of change, and a file system that
+	 * cannot punch refuses it.
 	 */
 	disk->can_discard = !disk->read_only && !disk->only_judged &&
 			    fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

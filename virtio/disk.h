@@ -51,7 +51,7 @@ struct disk {
 	bool can_discard;
 	bool can_write_zeroes;
 	/*
-	 * As given, else of the file's name its first 11 bytes, with '_' for any that is not
+	 * As given, else the first 11 bytes of the file's name, with '_' for any that is not
 	 * printable ASCII, and a hash of the path, since ids of disks must differ.
 	 */
 	char id[DISK_ID_MAX + 1];

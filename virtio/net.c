@@ -31,7 +31,7 @@
 
 /* ---- events ---- */
 
-/* Listens to the TAP for what there is something to do about, and not at all for nothing. */
+/* Listens to the TAP for those events that net_io.c can act on, and not at all without any. */
 static void update_listening(struct net *net)
 {
 	uint32_t wanted = 0;

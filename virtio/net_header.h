@@ -20,7 +20,7 @@ struct net_terms {
 /*
  * For a frame of `frame_len` bytes that the driver sends, its header a copy: false if the host must
  * not see it. Otherwise what the header may not say, or need not, is zero or brought into bounds,
- * so that the host's checks are not the first and not the last.
+ * so that the checks of the host's kernel are not the only ones.
  */
 bool net_header_admit_sent(const struct net_terms *terms, struct virtio_net_hdr_v1 *header,
 			   size_t frame_len);

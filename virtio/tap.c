@@ -327,7 +327,7 @@ static int filter_events(int fd, unsigned int ifindex)
 											   : 0;
 }
 
-/* The interfaces of others change all the time; this one's changes are all that wakes us. */
+/* Other interfaces change all the time; the filter lets only changes of this one wake us. */
 static int open_link_events(struct tap *tap)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -397,7 +397,7 @@ name_option:
 
 void tap_close(struct tap *tap)
 {
-	/* An interface that stays is left as it was found: fails only for one that is gone. */
+	/* An interface that stays is left as it was found. This fails only if it is gone. */
 	if (!tap->created && tap->fd >= 0)
 		(void)tap_set_offloads(tap, 0);
 	if (tap->link_events >= 0)
@@ -426,7 +426,7 @@ bool tap_link_is_up(const struct tap *tap)
 	struct ifreq ifr = {0};
 	int ret;
 
-	/* It may have been renamed; that it is gone is said by this as well. */
+	/* It may have been renamed; this ioctl also fails if it is gone. */
 	if (ioctl(tap->fd, TUNGETIFF, &ifr) < 0)
 		return false;
 	ret = interface_ioctl(SIOCGIFFLAGS, &ifr);

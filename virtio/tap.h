@@ -63,7 +63,7 @@ int tap_set_offloads(struct tap *tap, uint32_t offloads);
 /* Is the interface up and running? For the guest's link status. */
 bool tap_link_is_up(const struct tap *tap);
 
-/* Empties `link_events`; what they say, tap_link_is_up() is asked for afterwards. */
+/* Empties `link_events`. The caller asks tap_link_is_up() afterwards for what they told. */
 void tap_link_events_drain(const struct tap *tap);
 
 #endif

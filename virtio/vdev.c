@@ -287,8 +287,8 @@ int vdev_pop(struct vdev *vdev, struct virtq *vq, struct vchain *chain)
 
 /*
  * Emptied before the lock is taken: a signal after that makes it readable again, and what was
- * signalled before is seen with the lock held. `active` is what a reset on another thread leaves
- * behind: an event that is on its way then has nothing to say to the device.
+ * signalled before is seen with the lock held. A reset on another thread clears `active`, and
+ * an event that was on its way then ends here.
  */
 static void event_ready(void *ctx, uint32_t epoll_events)
 {

@@ -73,7 +73,7 @@ struct vdev_transport {
  * before it gets there.
  */
 struct vdev_event {
-	struct ev_source source; /* its `fd` is for others to signal or to watch, not to close */
+	struct ev_source source; /* the device may signal or watch its `fd`, not close it */
 	struct vdev *vdev;
 	void (*ready)(struct vdev_event *event, uint32_t epoll_events);
 	bool is_eventfd;

@@ -89,8 +89,8 @@ void virtq_disable(struct virtq *vq);
 
 /*
  * Takes the next chain: 1 if there was one, 0 if the ring is empty or the queue is not live,
- * -EPROTO if the driver broke the rules (the queue is broken from then on), whose reason is in *why
- * for the log (a static string). Such faults are: writable before readable descriptors (2.7.4.2), a
+ * -EPROTO if the driver broke the rules; the queue is broken then, and *why is the reason, a static
+ * string for the log. Such faults are: writable before readable descriptors (2.7.4.2), a
  * loop, a head or next index past the table, an available index that moved by more than the queue's
  * size, an indirect table inside an indirect table or followed by a next descriptor (2.7.5.3.1), a
  * zero-length or odd-sized indirect table, a table or buffer outside RAM, and more than 2^32 bytes

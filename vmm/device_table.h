@@ -30,7 +30,7 @@ struct device_wiring {
 
 /*
  * Creates all devices into devices[0 .. *nr), in the table's order. `env` is the common part of the
- * environment; each device gets its own line from `wiring` and its own one of `limits`. 0, or
+ * environment; each device gets its own line from `wiring` and its own element of `limits`. 0, or
  * -errno with a message; *nr then counts those to destroy.
  */
 int device_table_create(const struct device_env *env, const struct device_wiring *wiring,

@@ -88,8 +88,8 @@ static void on_signal(void *ctx, uint32_t epoll_events)
 		ending->end(ending->ctx, signal_number);
 	else
 		log_info(ending->log,
-			 "%s: the guest's power button is pressed; it is ended in %u s, or by the "
-			 "next signal",
+			 "%s: the guest's power button is pressed; the guest is ended in %u s, "
+			 "or by the next signal",
 			 strsignal(signal_number), ending->grace_s);
 }
 

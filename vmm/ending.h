@@ -2,8 +2,8 @@
 /*
  * What a signal does to a guest. The first one presses the guest's power button, so that it can
  * write to its disks what it has in memory, and gives it --grace SECONDS to switch itself off; the
- * second one, or the end of that time, ends it. A guest that has no ear for a button, and --grace
- * 0, make the first signal end it.
+ * second one, or the end of that time, ends it. Where the guest does not listen to the button, or
+ * with --grace 0, the first signal ends it.
  *
  * For one life of the machine. All but ending_is_asked() is the I/O thread's.
  */
@@ -45,7 +45,7 @@ void ending_stop(struct ending *ending); /* the loop has stopped; fine if it was
 /* `now_ns` is of a clock that does not go back. True: end the guest now, by this signal. */
 bool ending_on_signal(struct ending *ending, int signal_number, uint64_t now_ns);
 
-/* True: the time is over: end the guest, by `asked_by`. Else it has been reminded, if need be. */
+/* True: the time is over: end the guest, by `asked_by`. Else reminds a guest that was asked. */
 bool ending_on_tick(struct ending *ending, uint64_t now_ns);
 
 /*

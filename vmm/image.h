@@ -31,7 +31,7 @@ void image_close(struct image_file *image);
 
 /*
  * Reads the whole file into memory of our own; a gzip-compressed one appears as what it holds. 0 or
- * -errno with a message; -ESTALE: the file is not the one that was opened any more.
+ * -errno with a message; -ESTALE: the file has changed since it was opened.
  */
 int image_read(struct image_file *image, struct err *err);
 

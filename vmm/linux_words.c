@@ -23,13 +23,12 @@ static const struct {
 } words[] = {
 	{"acpi=off", LOSES_CPUS | LOSES_DEVICES,
 	 "a kernel that does not read the device tree, as those of distributions, finds one CPU "
-	 "and "
-	 "no virtio device"},
+	 "and no virtio device"},
 	{"noapic", LOSES_DEVICES | LOSES_SERIAL,
 	 "the kernel gets no interrupt of a device: it has no virtio device, and programs have no "
 	 "serial port"},
-	{"nolapic", LOSES_TIMER, "the kernel has no timer, and stops before it says a word"},
-	{"disableapic", LOSES_TIMER, "the kernel has no timer, and stops before it says a word"},
+	{"nolapic", LOSES_TIMER, "the kernel has no timer, and stops before its first message"},
+	{"disableapic", LOSES_TIMER, "the kernel has no timer, and stops before its first message"},
 	{"nosmp", LOSES_CPUS, "the kernel starts one CPU"},
 	{"maxcpus=0", LOSES_CPUS, "the kernel starts one CPU"},
 	{"nox2apic", LOSES_X2APIC, "the kernel leaves out CPUs with an APIC id above 254"},

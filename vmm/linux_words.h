@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words on Linux's command line that take away what the machine has: people bring them along from
- * other hypervisors and from bug reports, and the kernel obeys without a word.
+ * Words on Linux's command line that take away what the machine has: users copy them from other
+ * hypervisors and from bug reports, and the kernel obeys without a message.
  */
 #ifndef VMM_LINUX_WORDS_H
 #define VMM_LINUX_WORDS_H

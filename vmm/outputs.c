@@ -66,7 +66,7 @@ static bool is_same(const struct party *a, const struct party *b)
 	return strcmp(a->name, b->name) == 0;
 }
 
-/* Whether one of the two would destroy what the other reads or writes; *a is the one to blame. */
+/* Whether one of the two would destroy what the other reads or writes; *a is the one to change. */
 static bool is_conflict(const struct party **a, const struct party **b)
 {
 	const struct party *lower = *a;

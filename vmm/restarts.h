@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How fast a guest may reset itself with --on-reset restart: a life may begin at once as long as
- * fewer than RESTARTS_BURST have begun within the last RESTARTS_WINDOW_NS, else when the oldest of
- * them is as long ago. A guest that reboots now and then is never held up; one that does so in a
- * loop gets one life a second, and does not keep a CPU of the host busy with building machines.
+ * fewer than RESTARTS_BURST have begun within the last RESTARTS_WINDOW_NS; else it waits until the
+ * oldest of them began that long ago. A guest that reboots now and then is never held up; one that
+ * does so in a loop gets one life a second, and does not keep a CPU of the host busy with building
+ * machines.
  */
 #ifndef VMM_RESTARTS_H
 #define VMM_RESTARTS_H

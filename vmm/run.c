@@ -340,8 +340,8 @@ static bool may_restart(struct run *run, struct run_end *end)
 
 	if (restarts_worth_a_word(&run->restarts, now_ns()))
 		log_warn(run->log,
-			 "--on-reset restart: the guest resets itself in a loop; no more than %d "
-			 "lives begin in %llu s",
+			 "--on-reset restart: the guest resets itself in a loop; tinyvmm "
+			 "restarts it at most %d times in %llu s",
 			 RESTARTS_BURST, RESTARTS_WINDOW_NS / 1000000000);
 	if (wait_ns != 0 && poll(&pollfd, 1, (int)(wait_ns / 1000000 + 1)) > 0)
 		end->signal = signals_take(run->signal_fd);

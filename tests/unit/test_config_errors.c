@@ -232,8 +232,8 @@ static void what_tells_devices_apart_is_not_given_twice(void **state)
 		 "--net tap: mac=52:54:00:00:00:01 is that of --net tap=t0 as well; give each its "
 		 "own"},
 		{"-n tap=t0 -n tap -n tap=t0",
-		 "--net tap=t0: given twice; a TAP has one guest's interface behind it, name "
-		 "another"},
+		 "--net tap=t0: given twice; a TAP carries the packets of one interface; name "
+		 "another TAP"},
 	};
 
 	(void)state;

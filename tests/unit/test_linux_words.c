@@ -43,10 +43,9 @@ static const char *said(const char *cmdline, unsigned int cpus, unsigned int slo
 #define ONE_CPU(word) \
 	"tinyvmm: --append: with \"" word "\" the kernel starts one CPU; leave it out\n"
 
-#define NO_TIMER(word)                                            \
-	"tinyvmm: --append: with \"" word                         \
-	"\" the kernel has no timer, and stops before it says a " \
-	"word; leave it out\n"
+#define NO_TIMER(word)                                                                        \
+	"tinyvmm: --append: with \"" word "\" the kernel has no timer, and stops before its " \
+	"first message; leave it out\n"
 
 static void a_word_that_costs_something_is_named_with_its_effect(void **state)
 {

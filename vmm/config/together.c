@@ -50,8 +50,8 @@ static int check_nets_apart(const struct config *config, struct err *err)
 					mac[4], mac[5], equals(other), other->ifname);
 			if (net->ifname[0] != '\0' && strcmp(net->ifname, other->ifname) == 0)
 				return err_set(err, -EINVAL,
-					       "--net tap=%s: given twice; a TAP has one guest's "
-					       "interface behind it, name another",
+					       "--net tap=%s: given twice; a TAP carries the "
+					       "packets of one interface; name another TAP",
 					       net->ifname);
 		}
 	}

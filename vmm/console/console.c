@@ -3,8 +3,8 @@
  * The host side of the serial port.
  *
  * Output is written on the thread of the vCPU that made it, straight to its destination. What that
- * does not take stays in the port, which is told on the I/O thread when there is room again: the
- * console itself buffers no output. Input: input.c.
+ * does not take stays in the port, which is told on the I/O thread when there is room again. The
+ * console itself buffers no output, but for a pty without a reader (pty.c). Input: input.c.
  *
  * Lock order: the port calls us with its lock held, so its functions are called without ours.
  */

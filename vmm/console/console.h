@@ -37,7 +37,7 @@ struct console_hooks {
 
 /*
  * Opens the host side. For a pty, prints the name of its far side with log_print at LOG_INFO
- * ("console: /dev/pts/3") — and, since a user needs it, also when --log is at its default.
+ * ("console: /dev/pts/3"), and, since a user needs it, also when --log is at its default.
  * `file` is that of CONSOLE_FILE, open, non-blocking and empty; borrowed.
  * 0 or -errno with a message naming --console.
  */

@@ -86,7 +86,7 @@ void tty_close(struct tty *tty)
 {
 	if (tty->fd < 0)
 		return;
-	/* In the background it belongs to another, and touching it would stop us (SIGTTOU). */
+	/* In the background it belongs to another job, and touching it would stop us (SIGTTOU). */
 	if (tty->raw && tty_is_foreground(tty))
 		restore(tty);
 	close(tty->signal_fd);

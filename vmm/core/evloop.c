@@ -126,7 +126,7 @@ int evloop_run(struct evloop *loop)
 		for (int i = 0; i < n && !atomic_load(&loop->stopped); i++) {
 			struct ev_source *source = event[i].data.ptr;
 
-			/* A source that is alone was not waited for, which spares it the look. */
+			/* A single source that is not urgent_fd: no urgent one was ready. */
 			if (n > 1 || source == NULL)
 				serve_urgent(loop);
 			if (source != NULL && !atomic_load(&loop->stopped))

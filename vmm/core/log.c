@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tinyvmm says about itself, without ever waiting for its reader: see the header. */
+/* What tinyvmm says about itself, without waiting for its reader during the run: see the header. */
 #include "vmm/core/log.h"
 
 #include <errno.h>

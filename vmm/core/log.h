@@ -4,10 +4,10 @@
  *
  * At the default level (warn) a run in which all is well prints nothing. Every function may be
  * called from any thread, with locks held: none waits for the reader of the log, which may be a
- * terminal that the user has stopped. What the reader does not take is held, up to LOG_HELD_BYTES,
- * and printed with the next line that is taken; lines beyond that are counted, and a later line
- * says how many were lost. A line is written with one write(2) where the far side takes it whole,
- * so lines of two threads never mix.
+ * terminal that the user has stopped. Only log_text_whole() and log_output_close() wait, at the
+ * end. What the reader does not take is held, up to LOG_HELD_BYTES, and printed with the next line
+ * that is taken; lines beyond that are counted, and a later line says how many were lost. A line is
+ * written with one write(2) where the far side takes it whole, so lines of two threads never mix.
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
@@ -21,7 +21,7 @@
 
 enum log_level {
 	LOG_ERROR, /* something the user asked for did not happen */
-	LOG_WARN,  /* it happened, but not as one would expect; includes guest faults */
+	LOG_WARN,  /* it happened, but not as the user would expect; includes guest faults */
 	LOG_INFO,  /* what was built and chosen */
 	LOG_DEBUG, /* each event of note */
 };
@@ -32,7 +32,7 @@ enum log_level {
 struct log_output {
 	pthread_mutex_t lock; /* held for no longer than a write(2) that does not wait */
 	struct nonblock to;
-	unsigned int lost; /* lines since the last one that told */
+	unsigned int lost; /* lines lost since the last line that said so */
 	size_t held_len;
 	char held[LOG_HELD_BYTES];
 };

@@ -249,7 +249,7 @@ static int map_huge(struct hostmem *hostmem, const struct mem_options *mem, stru
 {
 	int shift = __builtin_ctzll(hostmem->page_bytes);
 
-	/* Not MAP_NORESERVE: the pages are this mapping's from now on, or mmap fails. */
+	/* Not MAP_NORESERVE: mmap reserves the pages for this mapping, or fails. */
 	hostmem->base = map_anonymous(hostmem->size_bytes,
 				      MAP_HUGETLB | (int)((unsigned int)shift << MAP_HUGE_SHIFT));
 	return hostmem->base != NULL ? 0 : cannot_map(mem, errno, err);

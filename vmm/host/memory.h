@@ -32,8 +32,8 @@ int hostmem_map(struct hostmem *hostmem, const struct mem_options *mem, struct e
 
 /*
  * Says the same without taking anything (--dry-run): huge pages are counted and memory is looked
- * at, but the mapping is one of small pages, none of which is touched. A host that has too little
- * only by what others take meanwhile is found by hostmem_map() alone.
+ * at, but the mapping is one of small pages, none of which is touched. Only hostmem_map() notices
+ * what other processes take between the two.
  */
 int hostmem_judge(struct hostmem *hostmem, const struct mem_options *mem, struct err *err);
 void hostmem_unmap(struct hostmem *hostmem);

@@ -51,8 +51,8 @@ void vm_destroy(struct vm *vm);
 int vm_map_memory(struct vm *vm, const struct gmem *mem);
 
 /*
- * PIC, I/O APIC and, with each vCPU from now on, a local APIC. `x2apic_ids` if an APIC id above 254
- * is in use. 0 or -errno with a message.
+ * PIC, I/O APIC and a local APIC for each vCPU that is created later. `x2apic_ids` if an APIC id
+ * above 254 is in use. 0 or -errno with a message.
  */
 int vm_create_irqchip(struct vm *vm, bool x2apic_ids, struct err *err);
 

@@ -55,7 +55,7 @@ static struct cpuid_entry *find(struct cpuid_table *table, uint32_t leaf, uint32
 const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf,
 				     uint32_t subleaf)
 {
-	/* The only difference between the two is who may write through the result. */
+	/* The cast adds the right to write, and the return type takes it away again. */
 	return find((struct cpuid_table *)(uintptr_t)table, leaf, subleaf);
 }
 

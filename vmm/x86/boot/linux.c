@@ -26,7 +26,7 @@
  */
 #define PROTOCOL_MIN	    0x020au
 #define PROTOCOL_XLOADFLAGS 0x020cu
-#define LOADER_UNDEFINED    0xffu /* type_of_loader of those who have no number assigned */
+#define LOADER_UNDEFINED    0xffu /* type_of_loader without an assigned number */
 #define SECTOR_SIZE	    512u
 #define PARAGRAPH_SIZE	    16u
 #define ENTRY64_OFFSET	    0x200u /* boot.rst, "64-bit Boot Protocol" */

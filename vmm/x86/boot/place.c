@@ -59,7 +59,7 @@ static uint64_t low_ram_end(const struct board *board)
 	return end < MEMMAP_HOLE_START ? end : MEMMAP_HOLE_START;
 }
 
-/* The smallest power of two of MiB that has `bytes`: a --mem that people would type. */
+/* The smallest power of two of MiB that has `bytes`: a --mem that a user would type. */
 static uint64_t suggested_mib(uint64_t bytes)
 {
 	uint64_t mib = 1;

@@ -303,7 +303,7 @@ int acpi_build(const struct board *board, struct gmem *mem, struct err *err)
 	if (ret == 0)
 		ret = write_rsdp(mem, xsdt);
 	if (ret < 0)
-		err_set(err, ret, "--mem: no RAM at 0x%x for the ACPI tables; use at least 1M",
+		err_set(err, ret, "--mem: no RAM at 0x%x for the ACPI tables; use at least 2M",
 			MEMMAP_ACPI);
 out:
 	free(tables.bytes);

@@ -56,8 +56,8 @@ static void add_virtio_slot(const struct board *board, struct aml *aml, unsigned
 /*
  * 5.6.9: the interrupt of a generic event device runs its _EVT method, which asks a register what
  * has happened (devices/ged.c). 4.8.3.1: of a button that is a device, 0x80 says that it was
- * pressed. _INI runs when the guest finds the device, and says that there is somebody to press it
- * for.
+ * pressed. _INI runs when the guest finds the device, and tells devices/ged.c that the guest
+ * listens.
  */
 static void add_power_button(const struct board *board, struct aml *aml)
 {
