@@ -160,7 +160,7 @@ static void send_arp(struct net_io *io, uint16_t operation, const uint8_t to_mac
 	send_frame(io, frame, sizeof(*arp));
 }
 
-/* True if it told the peer's address. The host asks for ours from time to time. */
+/* True if the frame had the peer's address. The host asks for ours from time to time. */
 static bool take_arp(struct net_io *io, const struct arp *arp)
 {
 	uint8_t sender[6];

@@ -32,7 +32,7 @@ struct trap_rally {
 /* As many calls there and back as the pass has iterations. */
 void trap_play(struct trap_rally *rally, struct pass *pass);
 
-#define TRAP_TIMER_NS 200000u /* long enough for who waits to have gone to sleep by then */
+#define TRAP_TIMER_NS 200000u /* long enough for a waiting thread or vCPU to be asleep by then */
 
 /*
  * Sets a timer of TRAP_TIMER_NS and waits for it, by `shoot(arg)`, some dozen times; the pass then

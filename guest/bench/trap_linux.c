@@ -25,7 +25,7 @@ static void do_getpid(struct run *run, struct pass *pass)
 
 /* ---- two threads that wake each other in turn ------------------------------------------- */
 
-/* On a CPU each: the scheduler likes to bring who wakes whom to one, which is another benchmark. */
+/* On a CPU each: the scheduler likes to bring both to the same, which is another benchmark. */
 static void play_pinned(struct trap_rally *rally, struct pass *pass)
 {
 	struct env *env = rally->run->env;
@@ -43,7 +43,7 @@ struct futex_rally {
 
 /*
  * Calls until it has woken the other thread: a call that finds it still awake is no wake-up, and
- * two that are that fast never sleep again.
+ * two threads that are that fast never sleep again.
  */
 static void futex_call(struct trap_rally *rally, unsigned int cpu)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=sh disable=SC2154 # the caller sets root and kernel
+# shellcheck shell=sh disable=SC2154 # the caller sets root and modules_from
 # How an initramfs is made; guest/linux/make.sh, the venue and the nested tests source it. Needs no root user. The
 # caller sets $root, a directory to fill, and $modules_from, a directory with a kernel's modules somewhere in it.
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `tinybench aa`: how often would this machine fool us? */
+/* `tinybench aa`: how often does this machine show a difference that is not there? */
 #ifndef GUEST_TINYBENCH_AA_H
 #define GUEST_TINYBENCH_AA_H
 

@@ -41,8 +41,8 @@ static int run_one(const struct settings *settings, struct err *err)
 }
 
 /*
- * Standard output whose reader is gone (`tinybench run | head`) is an error to be told, and not the
- * end in the middle of a run. A descriptor that is closed would be that of the next file.
+ * Standard output whose reader is gone (`tinybench run | head`) is an error with a message, and not
+ * the end in the middle of a run. A descriptor that is closed would be that of the next file.
  */
 static void guard_standard_descriptors(void)
 {

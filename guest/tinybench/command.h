@@ -7,7 +7,7 @@
 
 /*
  * Does what the words ask for, to the last byte of standard output, and returns the exit status
- * (base/status.h). `err` has what the user must be told on standard error, or an empty text. Each
+ * (base/status.h). `err` has the message for the user on standard error, or an empty text. Each
  * command (list.h, run.h, report.h, diff.h, aa.h) keeps to the same contract.
  */
 int command_line(int argc, char **argv, struct err *err);

@@ -95,7 +95,7 @@ static int show(struct run *run, bool *failed, struct err *err)
 	return ret;
 }
 
-/* The exit status. What could not be kept is told first, then what could not be shown. */
+/* The exit status. A message about what could not be kept precedes one about what is not shown. */
 static int conclude(struct run *run, struct err *err)
 {
 	struct err later;

@@ -5,7 +5,7 @@
 #	fetch.sh BUILD [KIND]...
 #
 # BUILD/kernel/KIND/ has then vmlinuz (bzImage), vmlinux (what is packed inside it) and lib/modules, for the
-# KINDs `cloud` (linux-image-cloud-amd64) and `standard` (linux-image-amd64); both, unless told which.
+# KINDs `cloud` (linux-image-cloud-amd64) and `standard` (linux-image-amd64); both where no KIND is given.
 #
 # The packages stay in $XDG_CACHE_HOME/tinyvmm, ~/.cache/tinyvmm or, where neither can be written, BUILD/cache,
 # so that neither `make clean` nor a second clone needs the network again. apt-get verifies what it downloads:
@@ -41,7 +41,7 @@ versioned() {
 		sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
 }
 
-# The SHA256 that apt has from the archive's signed lists for this file; nothing if it lists the version no more.
+# The SHA256 that apt has from the archive's signed lists for this file; nothing if apt does not list the version.
 listed_sum() {
 	local package version
 	package=$(dpkg-deb -f "$1" Package 2>/dev/null) || return 0
@@ -132,6 +132,6 @@ for wanted in "$@"; do
 	case $wanted in
 	cloud) fetch cloud linux-image-cloud-amd64 'linux-image-[0-9][^_]*-cloud-amd64_' ;;
 	standard) fetch standard linux-image-amd64 'linux-image-[0-9][^_]*[0-9]-amd64_' ;;
-	*) die "--kernel $wanted: there are cloud, standard, and files" ;;
+	*) die "--kernel $wanted: give cloud, standard, or a kernel's file" ;;
 	esac
 done

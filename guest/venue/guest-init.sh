@@ -122,7 +122,7 @@ step_rng() {
 		sort -u | wc -l)"
 }
 
-# What one would type first.
+# What a user would type first.
 step_demo() {
 	for command in "uname -sr" "dmesg | grep -i 'hypervisor detected'" "nproc" "free -m" \
 		"ls /sys/bus/virtio/devices" "poweroff -f"; do

@@ -21,7 +21,7 @@ bool terminal_is_there(void);
 /* Zeros where there is none. */
 struct wire_size terminal_size(void);
 
-/* From now on each key goes to the command, also Ctrl-C. */
+/* After this call each key goes to the command, also Ctrl-C. */
 void terminal_make_raw(struct terminal *terminal);
 
 /* Also drops what was typed, or answered by the terminal, and not read by the command. */

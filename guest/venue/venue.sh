@@ -16,7 +16,7 @@ usage: venue [OPTION]... [--] [COMMAND [ARG]...]
 Boots a KVM host on QEMU's software CPU, in some seconds, and runs COMMAND there, or a shell. COMMAND has this
 terminal or these streams; its exit status is that of venue.
 
-  --cpus N            CPUs of the host (2), or as QEMU's -smp takes it: 8,sockets=2
+  --cpus N            CPUs of the host (2), or as QEMU's -smp takes them: 8,sockets=2
   --mem SIZE          its memory (2G)
   --share DIR[,ro]    what is written to DIR inside is written here; repeatable
   --file FILE[:PATH]  copies a file or a directory into the host, at the same path or at PATH; repeatable
@@ -82,10 +82,10 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[[ $patience =~ ^[1-9][0-9]{0,5}$ ]] || die "--patience $patience: a number of seconds, at least 1"
-[[ ${cpus:-2} =~ ^[1-9][0-9]*(,[a-z]+=[0-9]+)*$ ]] || die "--cpus $cpus: a number, as 4, or as 8,sockets=2"
-[[ $mem =~ ^[1-9][0-9]*[MG]$ ]] || die "--mem $mem: a size, as 2G or 512M"
-[ -z "$exact" ] || [ "${cpus:-1}" = 1 ] || die "--cpus $cpus: --exact has one CPU"
+[[ $patience =~ ^[1-9][0-9]{0,5}$ ]] || die "--patience $patience: give a number of seconds, at least 1"
+[[ ${cpus:-2} =~ ^[1-9][0-9]*(,[a-z]+=[0-9]+)*$ ]] || die "--cpus $cpus: give a number, as in 4, or as in 8,sockets=2"
+[[ $mem =~ ^[1-9][0-9]*[MG]$ ]] || die "--mem $mem: give a size, as in 2G or 512M"
+[ -z "$exact" ] || [ "${cpus:-1}" = 1 ] || die "--cpus $cpus: --exact has one CPU; leave out one of the two options"
 : "${cpus:=$([ -n "$exact" ] && echo 1 || echo 2)}" "${wanted:=$([ -n "$exact" ] && echo cloud || echo standard)}"
 
 # ---- what is needed ---------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ choose_kernel() {
 		modules_from=$(echo "$build/kernel/$wanted/lib/modules"/*)
 		;;
 	*)
-		[ -f "$wanted" ] || die "--kernel $wanted: not found; there are standard, cloud, and files"
+		[ -f "$wanted" ] || die "--kernel $wanted: not found; give standard, cloud, or a kernel's file"
 		image=$(readlink -f "$wanted") modules_from=''
 		version=$(kernel_version "$image") || true
 		for dir in "$(dirname "$image")/lib/modules" /lib/modules; do
@@ -209,12 +209,12 @@ add_shares() {
 	local share dir mode n=0
 	: >"$root/venue/shares"
 	[ ${#shares[@]} = 0 ] || [ "$files_from" = host ] ||
-		die "--share: this kernel has no 9p; --kernel standard has, and --file copies files into any"
+		die "--share: this kernel has no 9p; use --kernel standard, or --file, which copies files"
 	[ "$files_from" != host ] || add_9p root / readonly=on
 	for share in "${shares[@]}"; do
 		dir=$share mode=rw
 		[[ $share != *,ro ]] || dir=${share%,ro} mode=ro
-		[ -d "$dir" ] || die "--share $share: no directory"
+		[ -d "$dir" ] || die "--share $share: not a directory"
 		dir=$(realpath -- "$dir")
 		add_9p share$n "$dir" "readonly=$([ $mode = ro ] && echo on || echo off)"
 		echo "share$n $mode $dir" >>"$root/venue/shares"
@@ -222,7 +222,7 @@ add_shares() {
 	done
 }
 
-# add_9p TAG PATH READONLY; QEMU has a comma in a path twice
+# add_9p TAG PATH READONLY; for QEMU a comma in a path is written as two
 add_9p() {
 	qemu+=(-fsdev "local,id=$1,path=${2//,/,,},security_model=none,multidevs=remap,$3"
 		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
@@ -234,7 +234,7 @@ add_9p() {
 cpu=EPYC,+svm,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec
 
 # What makes level 1 faster and steadier under emulation, and changes nothing that its programs see; tsc_khz.c
-# says why it is told the TSC's frequency.
+# says why its kernel gets the TSC's frequency.
 describe_machine() {
 	local words="console=ttyS0 panic=-1 quiet mitigations=off cryptomgr.notests no_timer_check tsc=reliable"
 	qemu=("$(command -v qemu-system-x86_64)" -M q35 -cpu "$cpu" -smp "$cpus" -m "$mem" -nodefaults

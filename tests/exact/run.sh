@@ -37,7 +37,7 @@ rm -rf "$dir"
 
 # ---- the budget ------------------------------------------------------------------------------------
 
-# count OUT ARMS BENCHMARKS; the bound is for a host that does not get on, a machine has limits of its own.
+# count OUT ARMS BENCHMARKS; the bound is for a host that makes no progress; a machine has limits of its own.
 count() {
 	timeout 1500 "$build/tinybench" exact --build "$build" --out "$dir/$1" --arms "$2" --bench "$3" \
 		--budget $budget 2>/dev/null

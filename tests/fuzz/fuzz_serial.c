@@ -141,7 +141,7 @@ static size_t ask_room(struct world *w)
 	size_t room = w->port.room(w->port.ctx);
 
 	w->input_waits = room == 0;
-	/* Whoever waits is told at the latest when half of the FIFO is free. */
+	/* A console that waits is asked at the latest when half of the FIFO is free. */
 	check(!waited || room * 2 < capacity(w));
 	check(room <= capacity(w));
 	check(room == 0 || !(w->mcr & MCR_LOOP));

@@ -212,7 +212,7 @@ fi
 refused "TAP without permission" "--net tap.*(permitted|permission)" \
 	setpriv --bounding-set -net_admin --inh-caps -net_admin "$TINYVMM" -k "$three" -n tap
 if unshare -m true 2>/dev/null; then
-	# The first vCPU runs when the second one's thread is refused: no bad input any more. A user
+	# The first vCPU runs when the second one's thread is refused: this is not bad input. A user
 	# of its own, because the limit counts its threads and does not hold for root.
 	cp "$GUESTS/smp.ring0.elf" "$bad/"
 	status=0

@@ -73,7 +73,7 @@ fi
 # Half a terabyte in one doorbell; without bounds it takes a minute until the signal is seen.
 truncate -s 4G "$WORK/large.img"
 for cache in writeback none; do
-	rm -f "$WORK/out" # or else what the guest before this one said is taken for its word
+	rm -f "$WORK/out" # or else the word of the guest before would count as this guest's
 	# It hands the signal on, and kills what has not ended then.
 	timeout -k "$TIMEOUT" 300 "$TINYVMM" --kernel "$GUESTS/blk_flood.ring0.elf" \
 		--irqchip kernel --disk "$WORK/large.img,cache=$cache" \

@@ -78,7 +78,7 @@ exec 9>"$WORK/keys"
 await grep -q boot "$WORK/out"
 kill -HUP $!
 sleep 0.1
-(trap '' PIPE && printf q >&9) 2>/dev/null # it may have ended, which judge tells
+(trap '' PIPE && printf q >&9) 2>/dev/null # it may have ended, which judge notices
 exec 9>&-
 status=0
 wait $! || status=$?

@@ -9,7 +9,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(cd "$1" && pwd)/report
-plots=16 # as many as report.c shows when there is data for all
+plots=16 # as many as page.c shows when there is data for all
 # shellcheck source=tests/results.sh
 . "$here/../results.sh"
 

@@ -263,7 +263,7 @@ static void build_sample(struct aml *aml)
 	aml_end(aml);
 }
 
-/* At every size that is too small: it is told, nothing is written past the end, nothing crashes. */
+/* Every size that is too small is an error: nothing is written past the end, nothing crashes. */
 static void overflow_is_latched(void **state)
 {
 	uint8_t whole[256], small[256];

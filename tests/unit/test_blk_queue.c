@@ -92,7 +92,7 @@ static void requests_wait_for_room_in_the_kernel(void **state)
 	for (size_t i = 0; i < NR_OF(at); i++)
 		at[i] = add(m, &r);
 	aio.at_most = 3;
-	aio.refuse[1] = -EAGAIN; /* 3 are taken, then no more; a completion comes to the rescue */
+	aio.refuse[1] = -EAGAIN; /* 3 are taken, then no more; a completion makes room */
 	fake_kick(&m->g.vq[0]);
 	assert_int_equal(aio.taken, 3);
 	fake_guest_run_io(&m->g);

@@ -114,7 +114,7 @@ static void a_short_write_is_an_io_error_that_says_so(void **state)
 	assert_int_equal(read_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_OK);
 	refuse.short_by = 1;
 	assert_int_equal(write_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
-	refuse.short_by = sizeof(data) + EIO; /* an error of the disk, told at the end */
+	refuse.short_by = sizeof(data) + EIO; /* an error of the disk, which comes at the end */
 	assert_int_equal(write_sectors(m, 0, data, sizeof(data)), VIRTIO_BLK_S_IOERR);
 	refuse.short_by = 0;
 	log_release(m, &log);
@@ -127,7 +127,7 @@ static void a_short_write_is_an_io_error_that_says_so(void **state)
 			    "a request: Input/output error\n");
 }
 
-/* The user can raise one of the limits, and is told how. */
+/* The user can raise one of the limits, and the message says how. */
 static void a_device_that_cannot_start_says_why(void **state)
 {
 	static const struct {

@@ -33,8 +33,8 @@ static void each_protocol_reserves_what_it_needs_and_no_more(void **state)
 {
 	static const struct {
 		uint64_t paddr, memsz;
-		bool told,
-			entered_long; /* may an image of a kernel that is told, that has tables? */
+		/* may the image lie there? of a protocol without page tables, and of one with */
+		bool told, entered_long;
 	} cases[] = {
 		{0, 1, false, false},
 		{0xfff, 1, false, false},

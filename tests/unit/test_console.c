@@ -132,7 +132,7 @@ static void sockets_carry_bytes_both_ways(void **state)
 	expect_input(w, "hi");
 }
 
-/* Whoever shares a descriptor with us must not find it changed. */
+/* A process that shares a descriptor with tinyvmm must not find it changed. */
 static void inherited_descriptors_stay_blocking(void **state)
 {
 	struct world *w = *state;

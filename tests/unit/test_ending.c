@@ -78,7 +78,7 @@ static void the_first_signal_ends_where_the_button_is_of_no_use(void **state)
 			fake.button = (struct button){0};
 		assert_true(ending_on_signal(&ending, SIGTERM, 0));
 		assert_int_equal(fake.pressed, 0);
-		assert_false(ending_is_asked(&ending)); /* whatever it does now is its own wish */
+		assert_false(ending_is_asked(&ending)); /* what it does now is up to the guest */
 	}
 }
 

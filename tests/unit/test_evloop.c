@@ -23,7 +23,7 @@ struct bell {
 	atomic_int rung;
 	int stop_after;
 	uint32_t events;     /* of the last wake-up */
-	struct bell *remove; /* whom to remove when rung */
+	struct bell *remove; /* the bell to remove when this one rings */
 };
 
 static void bell_rings(void *ctx, uint32_t events)

@@ -52,7 +52,7 @@ static void a_guest_that_does_not_listen_hears_nothing(void **state)
 	w->button.remind(w->button.ctx);
 	assert_int_equal(irqs_since(&w->f), 0);
 	assert_int_equal(in8(&w->f, PORT), 0);
-	/* Until it does, and from when it no longer does. */
+	/* Before the guest listens, and after it has stopped. */
 	out8(&w->f, PORT, GED_LISTENS);
 	assert_true(press(w));
 	in8(&w->f, PORT);
@@ -94,7 +94,7 @@ static void a_reminder_comes_until_the_event_is_taken(void **state)
 	assert_int_equal(irqs_since(&w->f), 0);
 }
 
-/* A machine without interrupt controllers: the guest could not be told. */
+/* A machine without interrupt controllers: the button could not reach the guest. */
 static void without_an_interrupt_nobody_listens(void **state)
 {
 	struct device_env env;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What KVM supports becomes what the guest is told. */
+/* What KVM supports becomes what the guest sees. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which vCPU runs where on made-up hosts, and what the guest is told about it. */
+/* Which vCPU runs where on made-up hosts, and what the guest sees of it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

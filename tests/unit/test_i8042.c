@@ -35,7 +35,7 @@ static void resets_on_the_commands_that_pull_the_reset_line(void **state)
 		int data; /* -1: none */
 		unsigned int resets;
 	} cases[] = {
-		{0xfe, -1, 1},			  /* what everyone uses: pulses bit 0 */
+		{0xfe, -1, 1},			  /* what all guests use: pulses bit 0 */
 		{0xf0, -1, 1},			  /* pulses all four lines */
 		{0xff, -1, 0},			  /* pulses none */
 		{0xfd, -1, 0},	 {0xd1, 0x02, 1}, /* writes the output port with the line low */
@@ -123,7 +123,7 @@ static void says_that_the_keyboard_does_not_answer(void **state)
 	struct device *device = create(&f);
 
 	(void)state;
-	out8(&f, DATA, 0xf2); /* "who are you?" */
+	out8(&f, DATA, 0xf2); /* "identify yourself" */
 	assert_int_equal(in8(&f, COMMAND) & (OUTPUT_FULL | TIMEOUT), OUTPUT_FULL | TIMEOUT);
 	assert_int_equal(in8(&f, DATA), 0xfe);
 	assert_int_equal(in8(&f, COMMAND) & (OUTPUT_FULL | TIMEOUT), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The log when its reader does not read, a full pipe or a terminal after Ctrl-S: nothing waits for
- * it, and what is lost is told.
+ * it, and a line says how much is lost.
  */
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a virtio-net device has dropped is counted for each life, and told when it ends. */
+/* What a virtio-net device has dropped is counted for each life, and logged when it ends. */
 #include "tests/unit/net_fixture.h"
 
 #include <stdio.h>

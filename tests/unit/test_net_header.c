@@ -225,7 +225,7 @@ static void a_header_that_breaks_the_agreement_is_not_sent(void **state)
 	}
 }
 
-/* 5.1.4.1: what the host sends is no longer than the MTU that the driver was told. */
+/* 5.1.4.1: what the host sends is no longer than the MTU that the driver has read. */
 static void what_is_received_keeps_to_the_mtu(void **state)
 {
 	static const struct {

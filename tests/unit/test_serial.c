@@ -119,7 +119,7 @@ static void thre_stays_0_until_the_console_has_taken_all(void **state)
 	expect_sent(w, "0123456789abcdef");
 }
 
-/* Whoever ignores THRE overruns the transmitter; the bytes that it has stay. */
+/* A guest that ignores THRE overruns the transmitter; the bytes that it has stay. */
 static void writing_to_a_full_transmitter_drops_the_byte(void **state)
 {
 	static const struct {

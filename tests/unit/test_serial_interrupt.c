@@ -34,7 +34,7 @@ static void interrupts_are_told_by_priority(void **state)
 	assert_int_equal(iir(w), IIR_NONE);
 }
 
-/* 8.7: a disabled interrupt is not told, but stays pending. */
+/* 8.7: a disabled interrupt is not reported, but stays pending. */
 static void disabled_interrupts_are_not_told(void **state)
 {
 	struct world *w = *state;
@@ -127,7 +127,7 @@ static void switching_the_fifos_makes_the_transmitter_interrupt(void **state)
 	}
 }
 
-/* Table IV: writing a byte clears the interrupt too. Nobody has to read IIR. */
+/* Table IV: writing a byte clears the interrupt too. The guest need not read IIR. */
 static void a_driver_that_goes_by_lsr_gets_an_interrupt_for_each_byte(void **state)
 {
 	struct world *w = *state;

@@ -151,7 +151,7 @@ static void what_goes_wrong_ends_the_run_with_its_reason(void **state)
 		 "its figure is negative: -5.7 ms"},
 		{BEGIN "echo '{\"event\":\"sample\",\"bench\":\"mem.fault\",\"unit\":\"ms\","
 		       "\"value\":1}'\n" END,
-		 "\"mem.fault\", which was not asked for"},
+		 "\"mem.fault\", which tinybench did not ask for"},
 		{BEGIN SAMPLE "echo '{\"event\":\"check\",\"bench\":\"cpu.noploop\",\"ok\":false,"
 			      "\"text\":\"residual 1e9\"}'\n" END,
 		 "its result is wrong: residual 1e9"},

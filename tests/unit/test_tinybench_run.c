@@ -36,7 +36,7 @@ static void until_ci_does_not_wait_for_what_always_fails(void **state)
 	dataset_free(&data);
 }
 
-/* Of life.image one knows all there is after the rounds that it asks for. */
+/* The rounds that life.image asks for say all there is to know of it. */
 static void until_ci_does_not_wait_for_what_is_measured_in_few_rounds(void **state)
 {
 	struct fixture *fixture = *state;
@@ -106,7 +106,7 @@ static void a_list_without_a_benchmark_is_refused(void **state)
 
 	for (i = 0; i < NR_OF(lines); i++) {
 		assert_status(fixture, lines[i], BENCH_STATUS_USAGE);
-		assert_said(fixture, "--bench \",\": name one at least");
+		assert_said(fixture, "--bench \",\": name at least one benchmark");
 	}
 }
 
@@ -138,7 +138,7 @@ static void an_engine_of_processes_elsewhere_has_no_memory_to_read(void **state)
 	arm_release(&arm);
 }
 
-/* Whatever is in one of two results is told, compared or not. */
+/* The output names all that is in one of two results, compared or not. */
 static void a_diff_leaves_nothing_out(void **state)
 {
 	struct fixture *fixture = *state;

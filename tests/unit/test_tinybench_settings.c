@@ -152,7 +152,7 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 		{"tinybench run --rounds 0", "--rounds 0: give a number from 1"},
 		{"tinybench run --budget 0", "--budget 0: give a number from 1"},
 		{"tinybench run --rounds 5x", "--rounds 5x"},
-		{"tinybench run --until-ci 0", "--until-ci 0: give percent"},
+		{"tinybench run --until-ci 0", "--until-ci 0: give a percentage"},
 		{"tinybench run --seed -1",
 		 "--seed -1: give a number from 0 to 9223372036854775807"},
 		{"tinybench run --seed 9223372036854775808", "--seed 9223372036854775808: give"},
@@ -163,9 +163,9 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 		{"tinybench run --pin 1024",
 		 "--pin 1024: give a list of CPUs, each once and below 1024"},
 		{"tinybench run --arg a=\033b", "give KEY=VALUE"},
-		{"tinybench run --json", "--json: only `tinybench report` prints"},
-		{"tinybench diff --csv a b", "--csv: only `tinybench report` prints"},
-		{"tinybench aa --svg", "--svg: only `tinybench report` prints"},
+		{"tinybench run --json", "--json: only tinybench report takes this option"},
+		{"tinybench diff --csv a b", "--csv: only tinybench report takes this option"},
+		{"tinybench aa --svg", "--svg: only tinybench report takes this option"},
 		{"tinybench run --arg pages", "give KEY=VALUE"},
 		{"tinybench run --frobnicate", "--frobnicate: no such option"},
 		{"tinybench run --rounds", "--rounds needs a value"},
@@ -186,7 +186,7 @@ static void bad_command_lines_name_option_value_and_remedy(void **state)
 	}
 }
 
-/* A program takes so many words and no more; what is one too many is told before anything runs. */
+/* A program takes so many words and no more; a word too many is an error before anything runs. */
 static void more_arguments_than_a_program_takes_are_refused(void **state)
 {
 	struct settings settings = {0};
@@ -196,7 +196,7 @@ static void more_arguments_than_a_program_takes_are_refused(void **state)
 	for (unsigned int i = 0; i < SETTINGS_MAX_ARGUMENTS; i++)
 		assert_int_equal(settings_add_argument(&settings, "a=b", &err), 0);
 	assert_int_equal(settings_add_argument(&settings, "c=d", &err), -EINVAL);
-	assert_string_equal(err.text, "--arg c=d: no more than 32 are taken");
+	assert_string_equal(err.text, "--arg c=d: give --arg at most 32 times");
 	settings_free(&settings);
 }
 

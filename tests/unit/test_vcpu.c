@@ -66,7 +66,7 @@ static struct kvm_run *run_of(struct world *w)
 	return (struct kvm_run *)w->run;
 }
 
-/* Ends the run when the script does, as a device would that was told to end the machine. */
+/* Ends the run when the script does, as a device does when the guest ends the machine. */
 static int run_guest(struct world *w)
 {
 	static const struct timespec a_while = {.tv_sec = 1};
@@ -490,7 +490,7 @@ static void while_watched_each_exit_has_a_stamp_on_both_sides(void **state)
 		start(&w, with_stats ? counted : not_counted);
 		finish(&w);
 		assert_int_equal(seen.exits, 6);
-		/* Nobody had asked. */
+		/* No device had asked. */
 		assert_true(seen.left[0] == 0 && seen.entered[0] == 0);
 		assert_true(seen.left[1] == 0 && seen.entered[1] == 0);
 		/* While an exit is served, they are those of the one before. */

@@ -304,7 +304,7 @@ static void with_event_idx_the_driver_names_the_entry_it_waits_for(void **state)
 	}
 }
 
-/* After a full turn of the index no event can be told from old ones: better once too often. */
+/* After a full turn of the index no event differs from old ones: better once too often. */
 static void after_65536_entries_without_a_look_the_driver_is_interrupted(void **state)
 {
 	struct fixture *f = *state;

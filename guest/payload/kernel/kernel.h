@@ -32,7 +32,7 @@ struct handover {
 };
 
 /*
- * Reads a device tree, a PVH start info or Linux's boot_params, told apart by their magic, into
+ * Reads a device tree, a PVH start info or Linux's boot_params, whichever the magic says, into
  * `handover` and `info`.
  */
 void handover_read(const void *boot, struct handover *handover, struct payload_info *info);

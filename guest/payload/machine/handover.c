@@ -6,7 +6,7 @@
  * admin-guide/kernel-parameters.txt, "virtio_mmio.device=<size>@<base>:<irq>").
  *
  * A VMM that lists its virtio-mmio slots in ACPI does so in the DSDT, which is AML: an interpreter
- * would be larger than all of this kernel. So such a VMM has to be told to use the
+ * would be larger than all of this kernel. So the user of such a VMM has it use the
  * command line, as QEMU's microvm does with acpi=off, or its user writes the slots there.
  */
 #include "guest/payload/kernel/kernel.h"

@@ -58,7 +58,7 @@ struct arm_class {
 	bool (*out_of_sight)(const struct arm *arm);
 	/* Says what an exit status means, if it knows. May be NULL. */
 	const char *(*status_text)(int status);
-	/* Bytes that one has to ship to run this arm elsewhere. May be NULL. */
+	/* Bytes of the files that another host needs to run this arm. May be NULL. */
 	long long (*image_bytes)(const struct arm *arm);
 };
 

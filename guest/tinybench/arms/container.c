@@ -330,7 +330,7 @@ static char *list_containers(const struct arm *arm)
 	return output;
 }
 
-/* A tinybench that was killed has left what has its number in its name, if there is no such now. */
+/* Removes containers with the process number of a killed tinybench in their name. */
 static void sweep(const struct arm *arm)
 {
 	pid_t dead = arm->context->dead;

@@ -154,7 +154,7 @@ bool file_find_program(const char *name, char *path, size_t size)
 	char *copy = xstrdup(env ? env : ""), *cursor = copy, *dir;
 	bool found = false;
 
-	/* An administrator's programs (runc) are not in everyone's PATH. */
+	/* An administrator's programs (runc) are not in the PATH of every user. */
 	while (!found && (dir = strsep(&cursor, ":")))
 		found = snprintf(path, size, "%s/%s", dir, name) < (int)size &&
 			access(path, X_OK) == 0;

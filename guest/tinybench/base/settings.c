@@ -48,7 +48,8 @@ static int set_until_ci(struct settings *settings, const char *value, struct err
 	if (end == value || strcmp(end, *end == '%' ? "%" : "") != 0 ||
 	    !(settings->until_ci > 0 && settings->until_ci <= 100))
 		return err_set(err, -EINVAL,
-			       "--until-ci %s: give percent above 0, up to 100, as in 0.5", value);
+			       "--until-ci %s: give a percentage above 0 and up to 100, as in 0.5",
+			       value);
 	return 0;
 }
 
@@ -139,7 +140,7 @@ int settings_add_argument(struct settings *settings, const char *value, struct e
 			      "--arg %s: give KEY=VALUE without blanks, as in size=64M", shown);
 		free(shown);
 	} else if (settings->extra.nr == SETTINGS_MAX_ARGUMENTS) {
-		ret = err_set(err, -EINVAL, "--arg %s: no more than %d are taken", value,
+		ret = err_set(err, -EINVAL, "--arg %s: give --arg at most %d times", value,
 			      SETTINGS_MAX_ARGUMENTS);
 	} else {
 		names_add(&settings->extra, value);
@@ -211,15 +212,16 @@ static const struct option_row {
 	{"pin", "LIST", "confine the run to these CPUs, and pin each vCPU to one of them", set_pin},
 	{"quick", NULL, "fewer and shorter samples: a first impression", set_quick},
 	{"out", "DIR",
-	 "where results go, by default tinybench-out; results that are there are continued",
+	 "where results go, by default tinybench-out; a run continues results that it finds",
 	 set_out},
 	{"strict", NULL, "refuse to measure on a machine that would spoil the figures", set_strict},
-	{"seed", "N", "of the random order and of the bootstrap, by default from the clock",
+	{"seed", "N", "seed of the random order and of the bootstrap, by default from the clock",
 	 set_seed},
 	{"samples", "N", "samples of a benchmark in each round, by default 5", set_samples},
 	{"min-ms", "MS", "least duration of a sample, by default 20", set_min_ms},
 	{"cpus", "N", "CPUs that a benchmark may use, by default 1 (trap.*: 2)", set_cpus},
-	{"timeout", "S", "what one run may take before it is killed, by default 60", set_timeout},
+	{"timeout", "S", "seconds before tinybench kills a run of one benchmark, by default 60",
+	 set_timeout},
 	{"comparisons", "N", "how many comparisons aa makes, by default 200", set_comparisons},
 	{"arg", "KEY=VALUE", "another argument for the benchmark file; repeatable",
 	 settings_add_argument},
@@ -243,8 +245,8 @@ void settings_help(void)
 	     "  tinybench report DIR       print the table and make report.html again\n"
 	     "  tinybench diff DIR1 DIR2   compare two results\n"
 	     "  tinybench exact --help     count instructions instead, on any machine\n"
-	     "  tinybench aa [OPTION]...   the same arm against itself: how often would this\n"
-	     "                             machine fool us?\n");
+	     "  tinybench aa [OPTION]...   compare an arm with itself: how often does this\n"
+	     "                             machine show a difference that is not there?\n");
 	for (i = 0; i < NR_OF(rows); i++) {
 		(void)snprintf(left, sizeof(left), "--%s %s", rows[i].name,
 			       rows[i].argument ? rows[i].argument : "");
@@ -253,9 +255,9 @@ void settings_help(void)
 	puts("\nA run that continues results takes benchmarks, arms, --samples, --min-ms, --cpus, "
 	     "--pin,\n"
 	     "--quick and --arg from them where these are not given.\n"
-	     "\nExit status: 0 well, 1 something failed, 2 usage, or a directory that another "
-	     "process\n"
-	     "has, 3 interrupted.\n"
+	     "\nExit status: 0 success, 1 a failure, 2 wrong usage, or another process uses the "
+	     "directory,\n"
+	     "3 interrupted.\n"
 	     "docs/benchmarks.md tells what each benchmark does and does not show.");
 }
 
@@ -368,7 +370,7 @@ int settings_parse(struct settings *settings, int argc, char **argv, struct err 
 	if (!ret)
 		ret = parse_words(settings, argv + optind, argc - optind, err);
 	if (!ret && settings->format != FORMAT_TABLE && settings->command != COMMAND_REPORT)
-		ret = err_set(err, -EINVAL, "%s: only `tinybench report` prints it alone",
+		ret = err_set(err, -EINVAL, "%s: only tinybench report takes this option",
 			      format_options[settings->format]);
 	return ret;
 }

@@ -307,11 +307,11 @@ void spawn_explain(const struct spawn_result *result, struct err *err)
 	int status = result->status;
 
 	if (result->end == SPAWN_TIMED_OUT)
-		err_set(err, 0, "no end after %.1f s, killed", seconds);
+		err_set(err, 0, "did not end within %.1f s, and was killed", seconds);
 	else if (result->end == SPAWN_INTERRUPTED)
 		err_set(err, 0, "interrupted");
 	else if (result->end == SPAWN_FLOODED)
-		err_set(err, 0, "flooded its output, killed");
+		err_set(err, 0, "flooded its output, and was killed");
 	else if (WIFSIGNALED(status))
 		err_set(err, 0, "killed by signal %d (%s)%s%s", WTERMSIG(status),
 			strsignal(WTERMSIG(status)), colon, result->complaint);

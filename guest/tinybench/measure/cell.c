@@ -65,7 +65,7 @@ static bool is_ours(struct cell *cell, const char *bench)
 
 	if (strcmp(bench, cell->bench->name) == 0)
 		return true;
-	err_set(&err, 0, "spoke of \"%.64s\", which was not asked for", bench);
+	err_set(&err, 0, "printed a line about \"%.64s\", which tinybench did not ask for", bench);
 	cell_fail(cell, err.text);
 	return false;
 }

@@ -25,7 +25,7 @@ int choose_arms(struct session *session, const char *list, struct err *err)
 
 	names_split(&session->arm_names, list);
 	if (session->arm_names.nr == 0)
-		return err_set(err, -EINVAL, "--arms \"%s\": name one at least", list);
+		return err_set(err, -EINVAL, "--arms \"%s\": name at least one arm", list);
 	session->arms = xcalloc(session->arm_names.nr, sizeof(*session->arms));
 	session->idle = xcalloc(session->arm_names.nr, sizeof(*session->idle));
 	for (i = 0; !ret && i < session->arm_names.nr; i++)
@@ -57,7 +57,7 @@ int choose_benches(struct session *session, const char *list, struct err *err)
 
 	names_split(&patterns, list);
 	if (patterns.nr == 0)
-		ret = err_set(err, -EINVAL, "--bench \"%s\": name one at least", list);
+		ret = err_set(err, -EINVAL, "--bench \"%s\": name at least one benchmark", list);
 	for (j = 0; !ret && j < patterns.nr; j++) {
 		for (i = 0; i < session->all.nr; i++)
 			if (names_match(patterns.at[j], session->all.at[i]->name))

@@ -148,7 +148,10 @@ int claim_take(struct claim *claim, const char *dir, struct err *err)
 			ret = take_lock(claim, dir, err);
 	}
 	if (ret == -EAGAIN)
-		ret = err_set(err, -EIO, "%s: appears and vanishes", claim->path);
+		ret = err_set(err, -EIO,
+			      "%s: other processes make and remove it; name another directory for "
+			      "results",
+			      claim->path);
 	if (!ret) {
 		remove_leftovers(claim);
 		ret = leave_name(claim, err);

@@ -13,7 +13,7 @@
 #include "vmm/core/array.h"
 
 /*
- * For light and dark ground. The first seven are told apart by any eye (after Okabe and Ito); more
+ * For light and dark ground. Any eye tells the first seven apart (after Okabe and Ito); more
  * arms than colours begin again.
  */
 static const char *const colors[] = {"#2a78c8", "#d9702b", "#2b9a72", "#b05fb0",

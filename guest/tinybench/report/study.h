@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The study that tinybench lets anyone repeat: S. Vaucher, "Comparing Virtual Machines and Linux
+ * The study that a user repeats with tinybench: S. Vaucher, "Comparing Virtual Machines and Linux
  * Containers" (2015). Its figures, row by row, and the benchmark here that answers each.
  */
 #ifndef GUEST_TINYBENCH_REPORT_STUDY_H

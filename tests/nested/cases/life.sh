@@ -123,7 +123,7 @@ serves_a_pty() {
 	contains "the console" /tmp/console "@heard hello"
 }
 
-# `tinyvmm | head`: the reader has had enough.
+# `tinyvmm | head`: the reader closes the pipe.
 ends_when_the_console_closes() {
 	(
 		boot_linux "timeout -k 10 900 tinyvmm" cloud/vmlinux hang 2>$err </dev/null
