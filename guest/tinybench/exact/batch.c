@@ -14,7 +14,7 @@
 #include "guest/tinybench/exact/batch.h"
 #include "guest/tinybench/exact/output.h"
 
-/* More jobs than that in one machine, and it is long in coming. */
+/* A machine with more jobs than that takes too long to end. */
 #define MAX_JOBS_OF_A_MACHINE 10
 
 /* The jobs that one machine runs: of one arm and one group of benchmarks. */

@@ -12,8 +12,7 @@ for module in /modules/*; do
 	insmod "$module" || echo "@@ cannot load $module"
 done
 level1 /jobs /tmp/result
-# The disk is there from now on: it ends its requests when the host pleases, and so would be what differs between
-# two runs.
+# The disk comes after the jobs, because it ends its requests when the host pleases: two runs would differ by it.
 for module in /last/*; do
 	insmod "$module"
 done

@@ -171,7 +171,7 @@ static void add_net(struct plan_job *job)
 	argv_add(&job->peer, "address=198.18.1.1:7");
 }
 
-/* Of a class of arms.h: the command that measures times, with a fixed number of rounds. */
+/* Of a class of arm.h: the command that measures times, with a fixed number of rounds. */
 static void fill_from_class(struct plan_job *job, const char *arm_name, const char *bench,
 			    const char *on, const char *program, struct err *err)
 {
