@@ -22,14 +22,14 @@ void table_format_number(double value, char *text, size_t size)
 		(void)snprintf(text, size, "%.*f", decimals, value);
 }
 
-static void print_line(FILE *file, const struct result *result, bool first)
+static void print_line(FILE *file, const struct result *result, bool first, int arm_width)
 {
 	char median[32], lo[32], hi[32], interval[80], ratio[80] = "", text[300];
 
 	summary_say(result, text, sizeof(text));
 	if (result->value.nr == 0) {
-		fprintf(file, "%-22s %-7s %-14s %s\n", first ? result->bench->name : "",
-			first ? result->bench->unit : "", result->arm, text);
+		fprintf(file, "%-22s %-9s %-*s %s\n", first ? result->bench->name : "",
+			first ? result->bench->unit : "", arm_width, result->arm, text);
 		return;
 	}
 	table_format_number(result->value.median, median, sizeof(median));
@@ -39,8 +39,9 @@ static void print_line(FILE *file, const struct result *result, bool first)
 	if (result->ratio.nr)
 		(void)snprintf(ratio, sizeof(ratio), "%.4f (%.4f .. %.4f)", result->ratio.median,
 			       result->ratio.lo, result->ratio.hi);
-	fprintf(file, "%-22s %-7s %-14s %10s  %-22s %-26s %s\n", first ? result->bench->name : "",
-		first ? result->bench->unit : "", result->arm, median, interval, ratio, text);
+	fprintf(file, "%-22s %-9s %-*s %10s  %-22s %-26s %s\n", first ? result->bench->name : "",
+		first ? result->bench->unit : "", arm_width, result->arm, median, interval, ratio,
+		text);
 }
 
 /* Facts come from a file, and that from anywhere: a terminal would obey what is in them. */
@@ -83,23 +84,35 @@ static void print_paging(FILE *file, const struct dataset *data)
 	}
 }
 
+/* Variants have long names: native:pages=thp. */
+static int longest_arm(const struct dataset *data)
+{
+	size_t longest = strlen("container");
+
+	for (size_t i = 0; i < data->arms.nr; i++)
+		if (strlen(data->arms.at[i]) > longest)
+			longest = strlen(data->arms.at[i]);
+	return (int)longest;
+}
+
 void table_print(FILE *file, const struct summary *summary, const struct dataset *data)
 {
+	const int arm_width = longest_arm(data);
 	const struct bench *last = NULL;
 	const struct note *note;
 	size_t i;
 
-	fprintf(file, "%-22s %-7s %-14s %10s  %-22s %-26s\n", "benchmark", "unit", "arm", "median",
-		"95 % interval", "ratio to native");
+	fprintf(file, "%-22s %-9s %-*s %10s  %-22s %-26s\n", "benchmark", "unit", arm_width, "arm",
+		"median", "95 % interval", "ratio to native");
 	for (i = 0; i < summary->nr; i++) {
-		print_line(file, &summary->at[i], summary->at[i].bench != last);
+		print_line(file, &summary->at[i], summary->at[i].bench != last, arm_width);
 		last = summary->at[i].bench;
 	}
 	for (i = 0; i < data->arms.nr; i++) {
 		note = dataset_note(data, NULL, data->arms.at[i]);
 		if (note)
-			fprintf(file, "%-22s %-7s %-14s not measured: %s\n", "(all)", "", note->arm,
-				note->text);
+			fprintf(file, "%-22s %-9s %-*s not measured: %s\n", "(all)", "", arm_width,
+				note->arm, note->text);
 	}
 	print_paging(file, data);
 	print_run_facts(file, data);
