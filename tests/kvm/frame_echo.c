@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's side of guest/net.c: `frame_echo INTERFACE` answers every frame of type 0x88b5 (IEEE
- * 802 local experimental) with its payload inverted, as type 0x88b6, until it is killed.
+ * The host's side of tests/kvm/guest/net.c: `frame_echo INTERFACE` answers every frame of type
+ * 0x88b5 (IEEE 802 local experimental) with its payload inverted, as type 0x88b6, until it is
+ * killed.
  */
 #include <arpa/inet.h>
 #include <err.h>
