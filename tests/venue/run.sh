@@ -238,9 +238,9 @@ counts_instructions() {
 }
 
 it "an unknown option is named" runs 125 "" "unknown option --cpu; venue --help" --cpu 2
-it "a wrong value names its option" runs 125 "" "--mem lots: a size" --mem lots true
+it "a wrong value names its option" runs 125 "" "--mem lots: give a size" --mem lots true
 it "a file that is not there is named" runs 125 "" "--file nosuch: not found" --kernel cloud --file nosuch true
-it "--share says which kernel can" runs 125 "" "no 9p; --kernel standard has" --kernel cloud --share . true
+it "--share says which kernel can" runs 125 "" "no 9p; use --kernel standard" --kernel cloud --share . true
 it "what is missing is named, with its package" lacks_tools
 it "a cached package that Debian did not sign is not used" verifies_packages
 
