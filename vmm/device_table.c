@@ -81,8 +81,6 @@ static bool has_chip(const struct board *board, const struct chip_row *chip)
 	return !chip->only_for_tests || board->has_testdev;
 }
 
-#define NR_CHIPS NR_OF(chip_rows)
-
 /* ---- virtio devices in slots ------------------------------------------------------------- */
 
 static unsigned int count_disks(const struct backends *backends)
@@ -151,15 +149,14 @@ static const struct virtio_row virtio_rows[] = {
 	{"virtio-rng", count_rng, rng_name, create_rng},
 };
 
-#define NR_VIRTIO NR_OF(virtio_rows)
-
 _Static_assert(BUTTON_LISTENS == GED_LISTENS, "the DSDT and the device agree");
 _Static_assert(MEMMAP_VIRTIO_SLOT == VIRTIO_MMIO_SLOT_BYTES, "the map and the transport agree");
-_Static_assert(NR_CHIPS + MEMMAP_MAX_SLOTS <= DEVICE_TABLE_MAX, "devices fit into the table");
+_Static_assert(NR_OF(chip_rows) + MEMMAP_MAX_SLOTS <= DEVICE_TABLE_MAX,
+	       "devices fit into the table");
 
 int device_table_slots(const struct backends *backends, struct board *board, struct err *err)
 {
-	for (size_t row = 0; row < NR_VIRTIO; row++) {
+	for (size_t row = 0; row < NR_OF(virtio_rows); row++) {
 		unsigned int count = virtio_rows[row].count(backends);
 
 		for (unsigned int i = 0; i < count; i++) {
@@ -201,7 +198,7 @@ int device_table_create(const struct device_env *common, const struct device_wir
 	int ret;
 
 	*nr = 0;
-	for (size_t row = 0; row < NR_CHIPS; row++) {
+	for (size_t row = 0; row < NR_OF(chip_rows); row++) {
 		const struct chip_row *chip = &chip_rows[row];
 
 		if (!has_chip(board, chip))
@@ -214,7 +211,7 @@ int device_table_create(const struct device_env *common, const struct device_wir
 				       strerror(-ret));
 		++*nr;
 	}
-	for (size_t row = 0; row < NR_VIRTIO; row++) {
+	for (size_t row = 0; row < NR_OF(virtio_rows); row++) {
 		unsigned int count = virtio_rows[row].count(backends);
 
 		for (unsigned int i = 0; i < count; i++, slot++) {
@@ -233,7 +230,7 @@ int device_table_create(const struct device_env *common, const struct device_wir
 
 void device_table_print(const struct board *board, FILE *to)
 {
-	for (size_t row = 0; row < NR_CHIPS; row++) {
+	for (size_t row = 0; row < NR_OF(chip_rows); row++) {
 		if (!has_chip(board, &chip_rows[row]))
 			continue;
 		fprintf(to, "%s port 0x%03x   %s", row == 0 ? "devices " : "        ",

@@ -103,14 +103,17 @@ static int prepare_cpuid(struct run *run, struct err *err)
 {
 	struct cpuid_table supported;
 	struct guest_cpuid guest = {
-		.supported = run->kvm.fd >= 0 ? &supported : NULL,
 		.options = &run->config->cpuid,
 		.has_apic = run->board.has_irqchip,
 		.has_tsc_deadline = run->kvm.has_tsc_deadline,
 		.host = cpu_ask_host,
 	};
-	int ret = guest.supported != NULL ? cpu_read_supported(run->kvm.fd, &supported) : 0;
+	int ret = 0;
 
+	if (run->kvm.fd >= 0) {
+		ret = cpu_read_supported(run->kvm.fd, &supported);
+		guest.supported = &supported;
+	}
 	if (ret < 0)
 		return err_set(err, ret, "/dev/kvm: KVM_GET_SUPPORTED_CPUID: %s", strerror(-ret));
 	return guest_cpuid_make(&run->cpuid, &guest, run->log, err);
