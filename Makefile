@@ -186,8 +186,7 @@ fuzz: $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES = $(shell git ls-files '*.c' '*.h')
 lint:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
-		--suppress=ctuuninitvar --include=tests/lint.h \
-		-I. -D_GNU_SOURCE -DTINYVMM_VERSION='""' $(VMM_SRC) $(TINYBENCH_SRC)
+		--suppress=ctuuninitvar --include=tests/lint.h -I. -D_GNU_SOURCE -DTINYVMM_VERSION='""' $(VMM_SRC) $(TINYBENCH_SRC)
 	clang-format --dry-run --Werror $(SOURCES)
 format:
 	clang-format -i $(SOURCES)
