@@ -9,8 +9,7 @@
 /* 3.2.2.3.2: CONFIG_ADDRESS is one register of 32 bits, and CONFIG_DATA its window. */
 #define DATA_OFFSET	 4
 #define ADDRESS_ENABLE	 0x80000000u
-#define ADDRESS_FUNCTION 0x00ffff00u /* bus, device and function; the bridge is 0 in all of them \
-				      */
+#define ADDRESS_FUNCTION 0x00ffff00u /* bus, device, function: the bridge has 0 in each */
 #define ADDRESS_REGISTER 0x000000fcu
 
 /*

@@ -292,10 +292,9 @@ void aml_begin_method(struct aml *aml, const char *path, uint8_t nr_args)
 	append_byte(aml, nr_args | METHOD_SERIALIZED);
 }
 
-#define SPACE_IO    0x01
-#define FIELD_BYTES 0x01 /* 20.2.5.2: accessed by bytes, without a lock ... */
-#define FIELD_ZEROS 0x40 /* ... and with zeros for what a write leaves out, so never read before \
-			  */
+#define SPACE_IO	0x01
+#define FIELD_BYTES	0x01 /* 20.2.5.2: accessed by bytes, without a lock ... */
+#define FIELD_ZEROS	0x40 /* ... and with zeros for what a write leaves out: no read before it */
 #define BITS_OF_A_FIELD 8
 
 void aml_io_byte(struct aml *aml, const char *region, const char *path, uint16_t port)
