@@ -13,6 +13,8 @@ for file in /dev/*; do
 	to=$new/${file##*/}
 	if [ "$file" = /dev/kvm ]; then
 		continue
+	elif [ "$file" = /dev/ptmx ]; then
+		ln -s pts/ptmx "$to" # a bound one does not find the pts beside it
 	elif [ -L "$file" ]; then
 		cp -d "$file" "$to"
 	elif [ -d "$file" ]; then
